@@ -1,0 +1,202 @@
+"""Annotations into and out of a project, as files other programs know."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Literal
+
+from napari_landmarker.engine.errors import AnnotationError
+from napari_landmarker.engine.io import (
+    Table,
+    read_landmarks,
+    read_table,
+    table_landmarks,
+    write_landmarks,
+    write_table,
+)
+from napari_landmarker.engine.io.atomic import read_json
+from napari_landmarker.engine.landmarks import LandmarkSchema, LandmarkSet, LandmarkStatus
+from napari_landmarker.engine.project import Project, Split
+
+#: labelme for 2D, 3D Slicer markups for 3D; CSV is one table for all.
+ExportFormat = Literal["labelme", "slicer"]
+
+
+def create_project(
+    root: Path | str,
+    schema: LandmarkSchema,
+    images: Iterable[Path | str],
+    *,
+    annotations: Path | str | None = None,
+    spacing: Sequence[float] | None = None,
+    splits: dict[str, Split] | None = None,
+) -> Project:
+    """Make a project; all is checked before the first file is written.
+
+    Args:
+        root: the new folder.
+        schema: the landmarks.
+        images: image files, all 2D or all 3D; they stay where they are.
+        annotations: existing ones to take in; see `read_annotations`.
+        spacing: millimetres per pixel in array order, for images whose files do not state it.
+        splits: split of each image by file name; others are drawn.
+
+    Raises:
+        LandmarkerError: for anything that cannot be read, does not fit or cannot be written.
+    """
+    project = Project.prepare(root, schema, images, spacing=spacing, splits=splits)
+    taken_in = {} if annotations is None else read_annotations(project, annotations)
+    project.save()
+    for case_id, landmarks in taken_in.items():
+        project.save_annotations(case_id, landmarks)
+    return project
+
+
+def parse_schema(text: str) -> LandmarkSchema:
+    """A schema from what a person typed: names with commas between, or a file of names or of a whole schema.
+
+    A ``.json`` file holds a schema as project.json does (or is a project.json); any other file one name a line.
+
+    Raises:
+        AnnotationError: if a name is given twice, or the file is no list of names.
+    """
+    path = Path(text).expanduser()
+    if "," in text or not path.is_file():
+        return LandmarkSchema.from_names([name.strip() for name in text.split(",") if name.strip()])
+    if path.suffix.lower() == ".json":
+        content = read_json(path, "a list of landmarks", AnnotationError)
+        return LandmarkSchema.parse(content.get("schema", content), str(path))
+    try:
+        lines = path.read_text(encoding="utf-8-sig").splitlines()
+    except (OSError, UnicodeDecodeError) as error:
+        raise AnnotationError(
+            f"{path} could not be read as text: give a file with one landmark name a line."
+        ) from error
+    return LandmarkSchema.parse({"landmarks": [{"name": n.strip()} for n in lines if n.strip()]}, str(path))
+
+
+def read_annotations(project: Project, path: Path | str) -> dict[str, LandmarkSet]:
+    """Read existing annotations for the cases of a project; nothing is written.
+
+    Args:
+        project: the project.
+        path: a CSV table, one labelme or Slicer file, or a folder of these.
+
+    Returns:
+        Landmarks by case id, in the order of the schema.
+
+    Raises:
+        AnnotationError: for a file that is broken, of an image that is not in the project, or with a label that is not
+            in the schema.
+    """
+    path = Path(path).expanduser()
+    if not path.exists():
+        raise AnnotationError(f"{path} does not exist: choose a folder of annotations, or a file.")
+    if path.is_dir():
+        files = sorted(p for p in path.rglob("*") if p.suffix.lower() in (".json", ".csv") and p.is_file())
+        if not files:
+            raise AnnotationError(f"{path} holds no annotations: choose a folder with labelme, Slicer or CSV files.")
+    else:
+        files = [path]
+    found: dict[str, LandmarkSet] = {}
+    for file in files:
+        read = _read_csv(project, file) if file.suffix.lower() == ".csv" else _read_one(project, file)
+        for case_id, landmarks in read.items():
+            if case_id in found:
+                raise AnnotationError(f"{file} annotates '{case_id}' a second time: keep one file for each image.")
+            found[case_id] = landmarks
+    return found
+
+
+def merge(own: LandmarkSet, incoming: LandmarkSet) -> LandmarkSet:
+    """What a person did stays; where nothing was done yet, what comes in is taken."""
+    for name in incoming.names:
+        nothing_yet = not own.status_of(name).by_person
+        if nothing_yet and incoming.status_of(name) is not LandmarkStatus.UNPLACED:
+            own = own.taking(name, incoming)
+    return own
+
+
+def export_annotations(
+    project: Project, out: Path | str, fmt: ExportFormat, case_ids: Sequence[str] | None = None
+) -> int:
+    """Write one annotation file for each case in which a person did something.
+
+    Args:
+        project: the project.
+        out: the folder.
+        fmt: ``"labelme"`` (2D) or ``"slicer"`` (3D).
+        case_ids: which cases; all by default.
+
+    Returns:
+        The number of files.
+
+    Raises:
+        AnnotationError: if the format cannot hold the project's images.
+        ProjectError: if the folder cannot be written.
+    """
+    written = 0
+    for case_id, landmarks in _truths(project, case_ids):
+        if (landmarks.grid.ndim == 2) != (fmt == "labelme"):
+            raise AnnotationError(
+                "labelme files are for 2D images: export 3D landmarks as Slicer markups or CSV."
+                if fmt == "labelme"
+                else "Slicer markups are for 3D images: export 2D landmarks as labelme or CSV."
+            )
+        suffix = ".json" if fmt == "labelme" else ".mrk.json"
+        write_landmarks(landmarks, Path(out) / f"{case_id}{suffix}", project.image_path(case_id))
+        written += 1
+    return written
+
+
+def export_table(project: Project, path: Path | str, case_ids: Sequence[str] | None = None) -> int:
+    """Write one CSV table of all that persons annotated, in pixels of the images as stored; returns the cases."""
+    rows = [
+        (project.image_path(case_id).name, landmarks, project.geometry(case_id).stored)
+        for case_id, landmarks in _truths(project, case_ids)
+    ]
+    write_table(path, rows, status=True)
+    return len(rows)
+
+
+def _truths(project: Project, case_ids: Sequence[str] | None) -> list[tuple[str, LandmarkSet]]:
+    ids = [case.id for case in project.cases] if case_ids is None else list(case_ids)
+    truths = [(case_id, project.annotations(case_id).truth()) for case_id in ids]
+    return [(case_id, truth) for case_id, truth in truths if truth.by_person.any()]
+
+
+def _read_csv(project: Project, file: Path) -> dict[str, LandmarkSet]:
+    table: Table = read_table(file)
+    names = project.schema.names
+    found = {}
+    for image_name, rows in table.items():
+        case_id = _case_of(project, image_name, file)
+        found[case_id] = table_landmarks(rows, project.geometry(case_id), names)
+    return found
+
+
+def _read_one(project: Project, file: Path) -> dict[str, LandmarkSet]:
+    content = read_json(file, "a labelme or Slicer annotation file", AnnotationError)
+    image_path = content.get("imagePath")
+    if isinstance(image_path, str) and image_path:
+        image_name = image_path.replace("\\", "/").rsplit("/", 1)[-1]
+    else:
+        image_name = file.name.removesuffix(".json").removesuffix(".mrk")
+    case_id = _case_of(project, image_name, file)
+    landmarks = read_landmarks(file, project.geometry(case_id).grid, project.schema.names)
+    return {case_id: landmarks}
+
+
+def _case_of(project: Project, image_name: str, file: Path) -> str:
+    """The case of an image's file name, or of its name without ending."""
+    name = image_name.replace("\\", "/").rsplit("/", 1)[-1]
+    by_file = [case.id for case in project.cases if project.image_path(case.id).name == name]
+    found = by_file or [case.id for case in project.cases if case.id == name]
+    if not found:
+        raise AnnotationError(
+            f"{file} is of the image '{image_name}', which is not in this project: add that image first."
+        )
+    if len(found) > 1:
+        raise AnnotationError(f"{file} is of '{image_name}', and {len(found)} images have that name: rename them.")
+    return found[0]

@@ -1,0 +1,79 @@
+"""Atomic writes: a file is either the old one or the new one, never half of it."""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from napari_landmarker.engine.errors import LandmarkerError, ProjectError
+
+
+def write_bytes(path: Path | str, data: bytes) -> None:
+    """Write ``data`` to ``path`` through a temporary file in the same folder, fsync and replace.
+
+    Raises:
+        ProjectError: if the folder cannot be written; a file that was there before is untouched.
+    """
+    path = Path(path)
+    temporary: str | None = None
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".tmp")
+        with os.fdopen(handle, "wb") as file:
+            file.write(data)
+            file.flush()
+            os.fsync(file.fileno())
+        os.chmod(temporary, 0o666 & ~_umask())
+        os.replace(temporary, path)
+    except OSError as error:
+        if temporary is not None and os.path.exists(temporary):
+            os.unlink(temporary)
+        reason = error.strerror or type(error).__name__
+        raise ProjectError(
+            f"{path} could not be written ({reason}): check that the folder is writable and the disk not full."
+        ) from error
+
+
+def write_text(path: Path | str, text: str) -> None:
+    """Write ``text`` as UTF-8, atomically (see `write_bytes`)."""
+    write_bytes(path, text.encode("utf-8"))
+
+
+def write_json(path: Path | str, content: Any) -> None:
+    """Write ``content`` as indented JSON, atomically; NaN is refused, as other programs cannot read it."""
+    write_text(path, json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
+
+
+def read_json(path: Path | str, what: str, error: type[LandmarkerError]) -> dict[str, Any]:
+    """Read a JSON object.
+
+    Args:
+        path: the file.
+        what: what the file should be, for the message, such as ``"a labelme file"``.
+        error: the kind of error to raise.
+
+    Raises:
+        LandmarkerError: of the kind ``error``, if the file is missing, unreadable or not a JSON object.
+    """
+    path = Path(path)
+    try:
+        content = json.loads(path.read_text(encoding="utf-8-sig"))
+    except FileNotFoundError as cause:
+        raise error(f"{path} does not exist: choose {what}.") from cause
+    except OSError as cause:
+        raise error(f"{path} could not be read ({cause.strerror}): check its permissions.") from cause
+    except (ValueError, RecursionError) as cause:
+        raise error(f"{path} is not {what}: it holds no valid JSON.") from cause
+    if not isinstance(content, dict):
+        raise error(f"{path} is not {what}: its top level is not a JSON object.")
+    return content
+
+
+def _umask() -> int:
+    """The process's file mode mask, which `tempfile` ignores."""
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask

@@ -1,0 +1,368 @@
+"""What a landmark is: `LandmarkSchema` (the template), `LandmarkStatus` and `LandmarkSet` (the places in one image)."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
+
+from napari_landmarker.engine.errors import AnnotationError
+from napari_landmarker.engine.geometry import FloatArray, Grid
+
+StatusArray = npt.NDArray[np.str_]
+
+#: Colours that also colour-blind people can tell apart (Okabe and Ito 2008, then Paul Tol's "muted" and "bright").
+PALETTE = (
+    "#e69f00", "#56b4e9", "#009e73", "#f0e442", "#0072b2", "#d55e00", "#cc79a7",
+    "#88ccee", "#44aa99", "#117733", "#999933", "#ddcc77", "#cc6677", "#882255",
+    "#aa4499", "#66ccee", "#228833", "#ccbb44", "#ee6677", "#aa3377",
+)  # fmt: skip
+
+
+class LandmarkStatus(StrEnum):
+    """What is known of one landmark in one image."""
+
+    UNPLACED = "unplaced"
+    """Nobody has looked yet."""
+    ABSENT = "absent"
+    """A person looked: it is not visible in this image."""
+    PREDICTED = "predicted"
+    """A model placed it; no person has agreed yet."""
+    EDITED = "edited"
+    """A model placed it and a person moved it."""
+    CONFIRMED = "confirmed"
+    """A person placed it, or accepted a prediction."""
+
+    @property
+    def has_point(self) -> bool:
+        """Whether a landmark of this status has coordinates."""
+        return self not in (LandmarkStatus.UNPLACED, LandmarkStatus.ABSENT)
+
+    @property
+    def by_person(self) -> bool:
+        """Whether a person stands behind it: it counts as done, and as truth (absent included)."""
+        return self in (LandmarkStatus.ABSENT, LandmarkStatus.EDITED, LandmarkStatus.CONFIRMED)
+
+
+class _Frozen(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class LandmarkDefinition(_Frozen):
+    """One landmark of a schema."""
+
+    name: str = Field(min_length=1, title="Name")
+    color: str = Field("", title="Colour", description="#rrggbb", pattern=r"^(#[0-9a-fA-F]{6})?$")
+    description: str = Field("", title="Description", description="Where it lies, in words a person can follow.")
+    group: str = Field("", title="Group")
+
+    @field_validator("name")
+    @classmethod
+    def _tidy(cls, name: str) -> str:
+        name = name.strip()
+        if not name or any(ord(c) < 32 for c in name):
+            raise ValueError("a landmark's name must be text on one line")
+        return name
+
+
+class Measurement(_Frozen):
+    """A number computed from landmarks: a distance (2 names), an angle (3, vertex second) or a ratio (4)."""
+
+    name: str
+    kind: Literal["distance", "angle", "ratio"]
+    landmarks: tuple[str, ...]
+
+
+class LandmarkSchema(_Frozen):
+    """The template of a project: which landmarks there are, in which order they are placed.
+
+    Attributes:
+        landmarks: definitions; names are unique, and a missing colour is taken from `PALETTE`.
+        instances: how many points one landmark may have in an image (``M``); 1 for named anatomy.
+        pairs: left-right pairs of names.
+        edges: pairs of names that are joined by a line.
+        measurements: numbers derived from the points.
+    """
+
+    landmarks: tuple[LandmarkDefinition, ...] = Field(min_length=1)
+    instances: int = Field(1, ge=1)
+    pairs: tuple[tuple[str, str], ...] = ()
+    edges: tuple[tuple[str, str], ...] = ()
+    measurements: tuple[Measurement, ...] = ()
+
+    @model_validator(mode="after")
+    def _check(self) -> LandmarkSchema:
+        names = [d.name for d in self.landmarks]
+        twice = sorted({n for n in names if names.count(n) > 1})
+        if twice:
+            raise ValueError(f"the landmark name '{twice[0]}' is given twice")
+        used = [n for group in (self.pairs, self.edges) for pair in group for n in pair]
+        used += [n for m in self.measurements for n in m.landmarks]
+        unknown = [n for n in used if n not in names]
+        if unknown:
+            raise ValueError(f"'{unknown[0]}' is used in a pair, edge or measurement but is no landmark")
+        coloured = tuple(
+            d if d.color else d.model_copy(update={"color": PALETTE[i % len(PALETTE)]})
+            for i, d in enumerate(self.landmarks)
+        )
+        object.__setattr__(self, "landmarks", coloured)
+        return self
+
+    @classmethod
+    def from_names(cls, names: Iterable[str]) -> LandmarkSchema:
+        """A schema of plain names.
+
+        Raises:
+            AnnotationError: for no name, an empty name or a name given twice.
+        """
+        return cls.parse({"landmarks": [{"name": name} for name in names]})
+
+    @classmethod
+    def parse(cls, content: object, source: str = "The list of landmarks") -> LandmarkSchema:
+        """A schema from parsed JSON; AnnotationError in one sentence that begins with ``source``."""
+        from pydantic import ValidationError
+
+        try:
+            return cls.model_validate(content)
+        except ValidationError as error:
+            first = error.errors()[0]
+            where = ".".join(str(part) for part in first["loc"])
+            reason = first["msg"].removeprefix("Value error, ")
+            if first["type"] == "too_short" and where == "landmarks":
+                reason, where = "it names no landmark; give at least one", ""
+            raise AnnotationError(f"{source} is not valid: {f'{where}: ' if where else ''}{reason}.") from error
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The names, in order; ``L`` of them."""
+        return tuple(d.name for d in self.landmarks)
+
+    def reduced(self, names: Sequence[str]) -> LandmarkSchema:
+        """The schema of some of the landmarks, with the pairs, edges and measurements that are among them."""
+        keep = set(names)
+        return self.model_copy(
+            update={
+                "landmarks": tuple(self.definition(name) for name in names),
+                "pairs": tuple(pair for pair in self.pairs if keep.issuperset(pair)),
+                "edges": tuple(edge for edge in self.edges if keep.issuperset(edge)),
+                "measurements": tuple(m for m in self.measurements if keep.issuperset(m.landmarks)),
+            }
+        )
+
+    def definition(self, name: str) -> LandmarkDefinition:
+        """The definition of a landmark; AnnotationError if there is none of that name."""
+        for definition in self.landmarks:
+            if definition.name == name:
+                return definition
+        raise AnnotationError(f"There is no landmark '{name}': this project has {', '.join(self.names)}.")
+
+
+@dataclass(frozen=True, eq=False)
+class LandmarkSet:
+    """The landmarks of one image. Immutable: every change returns a new set.
+
+    Attributes:
+        names: the landmarks, ``L`` of them, unique.
+        points: index coordinates in array order, ``(L, D)``, or ``(L, M, D)`` for several instances; NaN exactly
+            where a landmark has no point.
+        status: values of `LandmarkStatus`, ``(L,)`` or ``(L, M)``.
+        grid: geometry of the image the points lie in.
+        score: confidence of predictions in [0, 1], NaN where unknown, ``(L,)`` or ``(L, M)``.
+        covariance: of predictions, in px², ``(L, D, D)`` or ``(L, M, D, D)``, or None.
+    """
+
+    names: tuple[str, ...]
+    points: FloatArray
+    status: StatusArray
+    grid: Grid
+    score: FloatArray = None  # type: ignore[assignment]
+    covariance: FloatArray | None = None
+
+    def __post_init__(self) -> None:
+        names = tuple(self.names)
+        points = np.array(self.points, dtype=np.float64)
+        status = np.array(self.status, dtype=np.str_)
+        score = np.full(status.shape, np.nan) if self.score is None else np.array(self.score, dtype=np.float64)
+        if len(set(names)) != len(names):
+            raise AnnotationError(f"A landmark name is given twice in {', '.join(names)}.")
+        if points.ndim not in (2, 3) or points.shape[0] != len(names) or points.shape[-1] != self.grid.ndim:
+            raise AnnotationError(
+                f"Points of shape {points.shape} do not fit {len(names)} landmarks in {self.grid.ndim} dimensions."
+            )
+        if status.shape != points.shape[:-1] or score.shape != status.shape:
+            raise AnnotationError("There must be one status and one score for each point.")
+        unknown = set(status.ravel()) - {s.value for s in LandmarkStatus}
+        if unknown:
+            raise AnnotationError(f"'{sorted(unknown)[0]}' is not a landmark status.")
+        status = status.astype("<U9")  # wide enough for every status, so that a copy can be changed in place
+        has_point = ~np.isin(status, (LandmarkStatus.UNPLACED.value, LandmarkStatus.ABSENT.value))
+        finite, empty = np.isfinite(points).all(axis=-1), np.isnan(points).all(axis=-1)
+        if not (finite == has_point).all() or not (empty == ~has_point).all():
+            raise AnnotationError(
+                "A landmark has finite coordinates exactly where its status says that it has a place."
+            )
+        arrays: dict[str, npt.NDArray[np.generic]] = {"points": points, "status": status, "score": score}
+        if self.covariance is not None:
+            covariance = np.array(self.covariance, dtype=np.float64)
+            if covariance.shape != (*points.shape, self.grid.ndim):
+                raise AnnotationError("There must be one covariance for each point.")
+            arrays["covariance"] = covariance
+        for key, array in arrays.items():
+            array.setflags(write=False)
+            object.__setattr__(self, key, array)
+        object.__setattr__(self, "names", names)
+
+    @classmethod
+    def empty(cls, names: Sequence[str], grid: Grid, instances: int = 1) -> LandmarkSet:
+        """Nothing placed yet; ``(L, D)`` for one instance, else ``(L, M, D)``."""
+        shape = (len(names),) if instances == 1 else (len(names), instances)
+        points = np.full((*shape, grid.ndim), np.nan)
+        return cls(tuple(names), points, np.full(shape, LandmarkStatus.UNPLACED.value), grid)
+
+    @classmethod
+    def from_points(
+        cls,
+        points: Mapping[str, npt.ArrayLike],
+        grid: Grid,
+        *,
+        names: Sequence[str] | None = None,
+        status: LandmarkStatus = LandmarkStatus.CONFIRMED,
+        score: Mapping[str, float] | None = None,
+    ) -> LandmarkSet:
+        """One point a landmark, ``{name: (D,)}``; names without a point, or with a NaN one, are unplaced."""
+        names = tuple(points) if names is None else tuple(names)
+        out = cls.empty(names, grid)
+        for name, point in points.items():
+            if not np.isnan(np.asarray(point, dtype=np.float64)).any():
+                out = out.with_point(name, point, status, (score or {}).get(name, np.nan))
+        return out
+
+    def __len__(self) -> int:
+        return len(self.names)
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, LandmarkSet):
+            return NotImplemented
+        return (
+            self.names == other.names
+            and self.grid == other.grid
+            and np.array_equal(self.points, other.points, equal_nan=True)
+            and np.array_equal(self.status, other.status)
+            and np.array_equal(self.score, other.score, equal_nan=True)
+        )
+
+    __hash__ = None  # type: ignore[assignment]
+
+    def row(self, name: str) -> int:
+        """Where a landmark stands in the arrays; AnnotationError if it is not in this set."""
+        try:
+            return self.names.index(name)
+        except ValueError:
+            raise AnnotationError(f"There is no landmark '{name}': there are {', '.join(self.names)}.") from None
+
+    def point(self, name: str, instance: int = 0) -> FloatArray:
+        """Index coordinates ``(D,)`` of a landmark, NaN where it has none."""
+        return self.points[self._at(name, instance)]  # type: ignore[no-any-return]
+
+    def status_of(self, name: str, instance: int = 0) -> LandmarkStatus:
+        """The status of a landmark."""
+        return LandmarkStatus(str(self.status[self._at(name, instance)]))
+
+    def score_of(self, name: str, instance: int = 0) -> float:
+        """The score of a landmark, NaN where there is none."""
+        return float(self.score[self._at(name, instance)])
+
+    def with_point(
+        self,
+        name: str,
+        point: npt.ArrayLike,
+        status: LandmarkStatus = LandmarkStatus.CONFIRMED,
+        score: float = np.nan,
+        instance: int = 0,
+    ) -> LandmarkSet:
+        """The set with one landmark at ``point`` ``(D,)``."""
+        return self._changed(name, instance, np.asarray(point, dtype=np.float64), status, score)
+
+    def without_point(
+        self, name: str, status: LandmarkStatus = LandmarkStatus.UNPLACED, instance: int = 0
+    ) -> LandmarkSet:
+        """The set with one landmark unplaced, or said to be absent."""
+        return self._changed(name, instance, np.full(self.grid.ndim, np.nan), status, np.nan)
+
+    def with_status(self, name: str, status: LandmarkStatus, instance: int = 0) -> LandmarkSet:
+        """The set with another status for a landmark; its point is dropped where the status has none."""
+        if not status.has_point:
+            return self.without_point(name, status, instance)
+        return self._changed(name, instance, self.point(name, instance), status, self.score_of(name, instance))
+
+    def taking(self, name: str, other: LandmarkSet) -> LandmarkSet:
+        """The set with all that ``other`` says of one landmark."""
+        here, there = self.row(name), other.row(name)
+        if other.grid != self.grid or other.status.shape[1:] != self.status.shape[1:]:
+            raise AnnotationError(f"'{name}' cannot be taken over: it was placed in another image.")
+        points, status, score = self.points.copy(), self.status.copy(), self.score.copy()
+        points[here], status[here], score[here] = other.points[there], other.status[there], other.score[there]
+        return replace(self, points=points, status=status, score=score, covariance=None)
+
+    def reordered(self, names: Sequence[str]) -> LandmarkSet:
+        """The set for another list of names: others are left out, and new ones are unplaced."""
+        instances = 1 if self.status.ndim == 1 else self.status.shape[1]
+        out = LandmarkSet.empty(names, self.grid, instances)
+        points, status, score = out.points.copy(), out.status.copy(), out.score.copy()
+        keep = self.covariance is not None and all(name in self.names for name in names)
+        rows = [(names.index(n), self.names.index(n)) for n in names if n in self.names]
+        for there, here in rows:
+            points[there], status[there], score[there] = (
+                self.points[here],
+                self.status[here],
+                self.score[here],
+            )
+        covariance = self.covariance[[h for _, h in rows]] if keep and self.covariance is not None else None
+        return LandmarkSet(tuple(names), points, status, self.grid, score, covariance)
+
+    def moved_to(self, grid: Grid, points: FloatArray) -> LandmarkSet:
+        """The same landmarks at other coordinates, in another frame."""
+        return replace(self, grid=grid, points=points, covariance=None)
+
+    @property
+    def placed(self) -> npt.NDArray[np.bool_]:
+        """Which landmarks have a point: shape of `status`."""
+        return np.asarray(np.isfinite(self.points).all(axis=-1))
+
+    @property
+    def by_person(self) -> npt.NDArray[np.bool_]:
+        """Where a person placed, accepted, moved or looked in vain: shape of `status`."""
+        return np.isin(self.status, [s.value for s in LandmarkStatus if s.by_person])
+
+    def truth(self) -> LandmarkSet:
+        """Only what a person stands behind; predictions count as unplaced."""
+        points, status, score = self.points.copy(), self.status.copy(), self.score.copy()
+        drop = ~self.by_person
+        points[drop], status[drop], score[drop] = np.nan, LandmarkStatus.UNPLACED.value, np.nan
+        return replace(self, points=points, status=status, score=score, covariance=None)
+
+    def world(self) -> FloatArray:
+        """World coordinates in mm, ``(L, [M,] D)`` in the order x, y[, z]; GeometryError without spacing."""
+        return self.grid.index_to_world(self.points)
+
+    def _at(self, name: str, instance: int) -> tuple[int, ...]:
+        row = self.row(name)
+        count = 1 if self.status.ndim == 1 else self.status.shape[1]
+        if not 0 <= instance < count:
+            raise AnnotationError(f"'{name}' has {count} point(s) in an image, so there is no point {instance + 1}.")
+        return (row,) if self.status.ndim == 1 else (row, instance)
+
+    def _changed(
+        self, name: str, instance: int, point: FloatArray, status: LandmarkStatus, score: float
+    ) -> LandmarkSet:
+        at = self._at(name, instance)
+        if point.shape != (self.grid.ndim,):
+            raise AnnotationError(f"'{name}' needs {self.grid.ndim} coordinates, not an array of {point.shape}.")
+        points, statuses, scores = self.points.copy(), self.status.copy(), self.score.copy()
+        points[at], statuses[at], scores[at] = point, status.value, score
+        return replace(self, points=points, status=statuses, score=scores, covariance=None)

@@ -1,0 +1,56 @@
+"""Judge a model on the annotated cases of a split."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from napari_landmarker.engine.errors import LandmarkerError
+from napari_landmarker.engine.io.atomic import write_json
+from napari_landmarker.engine.metrics import CaseResult, Evaluation, evaluate
+from napari_landmarker.engine.predict.predictor import Predictor
+from napari_landmarker.engine.project import Project, Split
+
+
+def evaluate_model(
+    project: Project,
+    model: str | Path,
+    split: Split,
+    *,
+    radii: Sequence[float] | None = None,
+    progress: Callable[[int, int], None] | None = None,
+) -> Evaluation:
+    """Predict every annotated case of a split and compare; predictions are saved in the project.
+
+    Args:
+        project: the project.
+        model: name of one of its models, or the folder of any.
+        split: which cases.
+        radii: success radii in the evaluation's unit.
+        progress: called with cases done and cases in all; may raise to end the work.
+
+    Raises:
+        LandmarkerError: if no case of the split is annotated.
+        ModelError: if the model cannot be loaded or does not fit.
+    """
+    cases = project.annotated_cases(split)
+    if not cases:
+        raise LandmarkerError(
+            f"No case in the {split.value} split has a landmark placed by a person: "
+            "annotate some, or choose another split."
+        )
+    folder = project.find_model(model)
+    predictor = Predictor.load(folder)
+    name = predictor.info.name
+    results = []
+    for done, case in enumerate(cases):
+        if progress is not None:
+            progress(done, len(cases))
+        landmarks = predictor.predict(project.image(case.id)).landmarks
+        project.save_predictions(case.id, name, landmarks)
+        results.append(CaseResult(case.id, project.annotations(case.id), landmarks))
+    if progress is not None:
+        progress(len(cases), len(cases))
+    evaluation = evaluate(results, model=name, split=split.value, radii=radii)
+    write_json(folder / "evaluations" / f"{split.value}.json", evaluation.to_dict())
+    return evaluation

@@ -1,0 +1,366 @@
+"""A project: a folder of open formats that holds cases, annotations, predictions, models and reports.
+
+```
+project.json                         schema, cases, splits, spacing overrides
+annotations/<rater>/<case>.json      labelme (2D); <case>.mrk.json, 3D Slicer markups (3D)
+predictions/<model>/<case>.json      the same formats; they never overwrite annotations
+models/<name>/                       trained models
+reports/                             what `evaluate` writes
+```
+"""
+
+from __future__ import annotations
+
+import os
+import random
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+from enum import StrEnum
+from pathlib import Path, PurePosixPath
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from napari_landmarker.engine.errors import AnnotationError, ImageError, ProjectError
+from napari_landmarker.engine.geometry import Grid
+from napari_landmarker.engine.io import read_geometry, read_image, read_landmarks, write_landmarks
+from napari_landmarker.engine.io.atomic import read_json, write_json
+from napari_landmarker.engine.io.image import Image, ImageGeometry
+from napari_landmarker.engine.landmarks import LandmarkSchema, LandmarkSet
+
+FORMAT = "napari-landmarker project"
+VERSION = 1
+PROJECT_FILE = "project.json"
+DEFAULT_RATER = "rater1"
+
+
+class Split(StrEnum):
+    """What a case is used for."""
+
+    TRAIN = "train"
+    VALIDATION = "validation"
+    TEST = "test"
+
+
+class Case(BaseModel):
+    """One image of a project.
+
+    Attributes:
+        id: unique name, used for file names and in reports.
+        image: path of the image, relative to the project folder where it lies beside or in it; always with ``/``.
+        split: what the case is used for.
+        spacing: millimetres per pixel in array order, said by a person; it replaces what the file states.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="allow")
+
+    id: str = Field(pattern=r"^[^/\\\x00-\x1f]+$")
+    image: str
+    split: Split = Split.TRAIN
+    spacing: tuple[float, ...] | None = None
+
+
+class _ProjectFile(BaseModel):
+    """What project.json holds; keys that are not known here survive."""
+
+    model_config = ConfigDict(extra="allow", populate_by_name=True)
+
+    format: str = FORMAT
+    version: int = VERSION
+    schema_: LandmarkSchema = Field(alias="schema")
+    rater: str = Field(DEFAULT_RATER, pattern=r"^[^/\\\x00-\x1f]+$")
+    cases: tuple[Case, ...] = ()
+
+
+class Project:
+    """An open project folder.
+
+    Every method that writes does so at once and atomically. Make one with `exchange.create_project`, or `open`.
+    """
+
+    def __init__(self, root: Path, content: _ProjectFile) -> None:
+        self.root = root
+        self._content = content
+        self._cases = {case.id: case for case in content.cases}
+        self._geometry: dict[str, ImageGeometry] = {}
+
+    # ---- making and opening
+
+    @classmethod
+    def prepare(
+        cls,
+        root: Path | str,
+        schema: LandmarkSchema,
+        images: Iterable[Path | str],
+        *,
+        spacing: Sequence[float] | None = None,
+        splits: dict[str, Split] | None = None,
+    ) -> Project:
+        """A project around images, which stay where they are; nothing is written before `save`.
+
+        Args:
+            root: the project's folder; it must not hold a project yet.
+            schema: the landmarks.
+            images: image files; all 2D or all 3D.
+            spacing: millimetres per pixel in array order, for images whose files do not state it.
+            splits: split of each image by file name; others are drawn (see `draw_splits`).
+
+        Raises:
+            ProjectError: if the folder holds a project, or there is no image.
+            ImageError: for an image that cannot be read, or a mix of 2D and 3D.
+        """
+        root = Path(root).expanduser().absolute()
+        paths = [Path(image).expanduser().absolute() for image in images]
+        if (root / PROJECT_FILE).exists():
+            raise ProjectError(f"{root} already holds a project: open it, or choose another folder.")
+        if not paths:
+            raise ProjectError(f"{root} would be a project without images: name at least one image.")
+        _check_images(paths, spacing)
+        cases = _make_cases(root, paths, spacing, splits or {})
+        return cls(root, _ProjectFile(schema=schema, cases=cases))  # type: ignore[call-arg]
+
+    @classmethod
+    def open(cls, root: Path | str) -> Project:
+        """Open a project by its folder or its project.json; ProjectError if it is none."""
+        root = Path(root).expanduser().absolute()
+        if root.name == PROJECT_FILE and not root.is_dir():
+            root = root.parent
+        path = root / PROJECT_FILE
+        if not path.exists():
+            raise ProjectError(f"{root} is no project: it holds no {PROJECT_FILE}; make one with 'New project'.")
+        raw = read_json(path, "a napari-landmarker project", ProjectError)
+        if raw.get("format") != FORMAT:
+            raise ProjectError(f"{path} is not a napari-landmarker project: choose the folder of one.")
+        if not isinstance(raw.get("version"), int) or raw["version"] > VERSION:
+            raise ProjectError(f"{path} was made by a newer napari-landmarker: update this program to open it.")
+        try:
+            LandmarkSchema.parse(raw.get("schema"), f"The list of landmarks in {path}")
+            content = _ProjectFile.model_validate(raw)
+        except ValidationError as error:
+            first = error.errors()[0]
+            where = ".".join(str(part) for part in first["loc"])
+            raise ProjectError(f"{path} is damaged at '{where}': {first['msg']}.") from error
+        ids = [case.id for case in content.cases]
+        if len(set(ids)) != len(ids):
+            raise ProjectError(f"{path} is damaged: a case is listed twice.")
+        return cls(root, content)
+
+    def save(self) -> None:
+        """Write project.json; ProjectError if the folder is not writable."""
+        self._content.cases = tuple(self._cases.values())
+        write_json(self.root / PROJECT_FILE, self._content.model_dump(mode="json", by_alias=True))
+
+    # ---- what is in it
+
+    @property
+    def schema(self) -> LandmarkSchema:
+        """The landmarks of this project."""
+        return self._content.schema_
+
+    @property
+    def rater(self) -> str:
+        """Whose annotations are read and written."""
+        return self._content.rater
+
+    @property
+    def cases(self) -> tuple[Case, ...]:
+        """All cases, in order."""
+        return tuple(self._cases.values())
+
+    def annotated_cases(self, split: Split) -> tuple[Case, ...]:
+        """The cases of a split in which a person placed at least one landmark."""
+        return tuple(c for c in self.cases_in(split) if self.annotations(c.id).truth().placed.any())
+
+    def case(self, case_id: str) -> Case:
+        """A case by its id; ProjectError if there is none."""
+        if case_id not in self._cases:
+            raise ProjectError(f"This project has no case '{case_id}'.")
+        return self._cases[case_id]
+
+    def cases_in(self, split: Split) -> tuple[Case, ...]:
+        """The cases of one split."""
+        return tuple(case for case in self._cases.values() if case.split == split)
+
+    def set_split(self, case_id: str, split: Split) -> None:
+        """Move a case to another split."""
+        self._cases[case_id] = self.case(case_id).model_copy(update={"split": split})
+        self.save()
+
+    def add_images(self, images: Iterable[Path | str], spacing: Sequence[float] | None = None) -> tuple[Case, ...]:
+        """Add images as new cases, with their splits drawn; returns the new cases.
+
+        Raises:
+            ImageError: for an image that cannot be read or has other dimensions than the project's.
+        """
+        known = {self.image_path(case.id) for case in self.cases}
+        paths = [p for p in (Path(i).expanduser().absolute() for i in images) if p not in known]
+        ndim = self.geometry(self.cases[0].id).grid.ndim if self.cases else None
+        _check_images(paths, spacing, ndim)
+        added = _make_cases(self.root, paths, spacing, {}, taken=set(self._cases))
+        self._cases.update({case.id: case for case in added})
+        self.save()
+        return added
+
+    # ---- images
+
+    def image_path(self, case_id: str) -> Path:
+        """Where a case's image lies."""
+        return Path(os.path.normpath(self.root / PurePosixPath(self.case(case_id).image)))
+
+    def geometry(self, case_id: str) -> ImageGeometry:
+        """Geometry of a case's image, with the spacing a person said; read once from the file's header."""
+        if case_id not in self._geometry:
+            geometry = read_geometry(self.image_path(case_id))
+            self._geometry[case_id] = replace(geometry, grid=self._with_spacing(case_id, geometry))
+        return self._geometry[case_id]
+
+    def image(self, case_id: str) -> Image:
+        """A case's image, with the spacing a person said; ImageError if it cannot be read."""
+        image = read_image(self.image_path(case_id))
+        return replace(image, grid=self._with_spacing(case_id, image.geometry))
+
+    # ---- annotations and predictions
+
+    def annotation_path(self, case_id: str, rater: str | None = None) -> Path:
+        """The annotation file of a case, there or not."""
+        return self.root / "annotations" / (rater or self.rater) / self._file_name(case_id)
+
+    def annotations(self, case_id: str, rater: str | None = None) -> LandmarkSet:
+        """What a rater annotated in a case; all unplaced if nothing is saved yet."""
+        return self._read(case_id, self.annotation_path(case_id, rater))
+
+    def save_annotations(self, case_id: str, landmarks: LandmarkSet, rater: str | None = None) -> None:
+        """Write a rater's annotations of a case; ProjectError if that fails."""
+        write_landmarks(landmarks, self.annotation_path(case_id, rater), self.image_path(case_id))
+
+    def prediction_path(self, case_id: str, model: str) -> Path:
+        """The prediction file of a case by a model, there or not."""
+        return self.root / "predictions" / model / self._file_name(case_id)
+
+    def predictions(self, case_id: str, model: str) -> LandmarkSet | None:
+        """What a model predicted in a case, or None if it was not run on it."""
+        path = self.prediction_path(case_id, model)
+        return self._read(case_id, path) if path.exists() else None
+
+    def save_predictions(self, case_id: str, model: str, landmarks: LandmarkSet) -> None:
+        """Write a model's predictions for a case; annotations are not touched."""
+        write_landmarks(landmarks, self.prediction_path(case_id, model), self.image_path(case_id))
+
+    # ---- models and reports
+
+    @property
+    def models_dir(self) -> Path:
+        """Where the models of this project lie."""
+        return self.root / "models"
+
+    @property
+    def models(self) -> tuple[str, ...]:
+        """Names of the trained models, oldest first."""
+        found = [p.parent.parent for p in self.models_dir.glob("*/configs/metadata.json")]
+        return tuple(p.name for p in sorted(found, key=lambda p: (p.stat().st_ctime, p.name)))
+
+    def model_path(self, name: str) -> Path:
+        """The folder of a model, there or not."""
+        return self.models_dir / name
+
+    def find_model(self, model: str | Path) -> Path:
+        """The folder of a model: of this project by name, or of any by its path; ProjectError if there is none."""
+        for folder in (self.model_path(str(model)), Path(model).expanduser().absolute()):
+            if folder.is_dir():
+                return folder
+        known = ", ".join(self.models) or "none yet"
+        raise ProjectError(f"There is no model '{model}' in {self.root.name}: it has {known}.")
+
+    def new_model_name(self, prefix: str) -> str:
+        """A model name that is not taken: ``prefix-1``, ``prefix-2``, ..."""
+        taken = {p.name for p in self.models_dir.glob("*")}
+        number = 1
+        while f"{prefix}-{number}" in taken:
+            number += 1
+        return f"{prefix}-{number}"
+
+    def report_dir(self, model: str, split: Split) -> Path:
+        """Where the report of a model on a split is written."""
+        return self.root / "reports" / f"{model}-{split.value}"
+
+    # ---- inside
+
+    def _with_spacing(self, case_id: str, geometry: ImageGeometry) -> Grid:
+        spacing = self.case(case_id).spacing
+        return geometry.grid if spacing is None else geometry.grid.with_spacing(spacing)
+
+    def _file_name(self, case_id: str) -> str:
+        return case_id + (".json" if self.geometry(case_id).grid.ndim == 2 else ".mrk.json")
+
+    def _read(self, case_id: str, path: Path) -> LandmarkSet:
+        grid = self.geometry(case_id).grid
+        if not path.exists():
+            return LandmarkSet.empty(self.schema.names, grid, self.schema.instances)
+        return read_landmarks(path, grid, self.schema.names, self.image_path(case_id).name)
+
+
+def draw_splits(
+    ids: Sequence[str], fractions: tuple[float, float, float] = (0.7, 0.15, 0.15), seed: int = 0
+) -> dict[str, Split]:
+    """Deal ids to train, validation and test at random, the same for the same ids and seed.
+
+    With three ids or more each split gets at least one; with two there is no test, with one only train.
+    """
+    shuffled = sorted(ids)
+    random.Random(seed).shuffle(shuffled)
+    count = len(shuffled)
+    n_test = max(1, round(fractions[2] * count)) if count >= 3 and fractions[2] > 0 else 0
+    n_validation = max(1, round(fractions[1] * count)) if count >= 2 and fractions[1] > 0 else 0
+    test, rest = shuffled[:n_test], shuffled[n_test:]
+    validation, train = rest[:n_validation], rest[n_validation:]
+    named = ((Split.TEST, test), (Split.VALIDATION, validation), (Split.TRAIN, train))
+    return {case_id: split for split, members in named for case_id in members}
+
+
+def _check_images(paths: Sequence[Path], spacing: Sequence[float] | None, ndim: int | None = None) -> None:
+    """Every image can be read and all have the same number of dimensions."""
+    for path in paths:
+        grid = read_geometry(path).grid
+        if ndim is not None and grid.ndim != ndim:
+            raise ImageError(
+                f"{path} is {grid.ndim}D but the other images are {ndim}D: keep them in separate projects."
+            )
+        ndim = grid.ndim
+        if spacing is not None:
+            grid.with_spacing(spacing)
+
+
+def _make_cases(
+    root: Path,
+    paths: Sequence[Path],
+    spacing: Sequence[float] | None,
+    splits: dict[str, Split],
+    taken: set[str] | None = None,
+) -> tuple[Case, ...]:
+    ids: dict[str, Path] = {}
+    taken = set() if taken is None else taken
+    for path in paths:
+        if path in ids.values():
+            raise AnnotationError(f"{path} is named twice: name each image once.")
+        ids[_case_id(path, taken | set(ids))] = path
+    drawn = draw_splits(list(ids))
+    said = None if spacing is None else tuple(float(s) for s in spacing)
+    return tuple(
+        Case(id=key, image=_portable(root, path), split=splits.get(path.name, drawn[key]), spacing=said)
+        for key, path in ids.items()
+    )
+
+
+def _case_id(path: Path, taken: set[str]) -> str:
+    """The file's name without suffix; where that is taken, with its folder's name or a number."""
+    stem = path.name.removesuffix(".gz")
+    stem = stem[: -len(Path(stem).suffix)] if Path(stem).suffix else stem
+    candidates = [stem, path.name, f"{path.parent.name}_{path.name}"]
+    candidates += [f"{path.parent.name}_{path.name}_{number}" for number in range(2, len(taken) + 3)]
+    return next(c for c in candidates if c not in taken)
+
+
+def _portable(root: Path, path: Path) -> str:
+    """Relative to the project where the image lies in or beside it, so that both can be moved together."""
+    if path.is_relative_to(root.parent):
+        return Path(os.path.relpath(path, root)).as_posix()
+    return path.as_posix()

@@ -1,0 +1,5 @@
+"""Reports of an evaluation that open anywhere: one HTML file to read, CSV and JSON to compute with."""
+
+from napari_landmarker.engine.report.write import ReportFiles, write_report
+
+__all__ = ["ReportFiles", "write_report"]

@@ -1,0 +1,146 @@
+"""The report as one HTML file that needs nothing else: styles and pictures are inside."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Callable
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import jinja2
+import numpy as np
+
+from napari_landmarker.engine.errors import LandmarkerError
+from napari_landmarker.engine.io.image import Image
+from napari_landmarker.engine.landmarks import LandmarkSchema
+from napari_landmarker.engine.metrics import CaseScore, Evaluation, Summary
+from napari_landmarker.engine.report import table, words
+from napari_landmarker.engine.visualize import (
+    case_figure,
+    cumulative_error_figure,
+    error_by_landmark_figure,
+    to_png,
+    to_svg,
+)
+
+_TEMPLATES = Path(__file__).parent / "templates"
+_NO_COLOR = "#9ca3af"
+#: Beside a picture, this many landmarks are listed, worst first.
+_LISTED = 8
+
+ImageOf = Callable[[str], Image]
+
+
+def report_html(evaluation: Evaluation, schema: LandmarkSchema, image_of: ImageOf, *, worst: int) -> str:
+    """The whole report.
+
+    Args:
+        evaluation: the numbers.
+        schema: colours of the landmarks.
+        image_of: reads the image of a case by its id; where it raises a `LandmarkerError`, the report says
+            that there is no picture.
+        worst: how many of the worst cases are shown.
+    """
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(_TEMPLATES),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    colors = {definition.name: definition.color for definition in schema.landmarks}
+    today = date.today()
+    return environment.get_template("report.html.j2").render(
+        evaluation=evaluation,
+        made_on=f"{today.day} {today:%B %Y}",
+        headline=words.headline(evaluation),
+        cautions=words.cautions(evaluation),
+        glossary=words.glossary(evaluation),
+        facts=_facts(evaluation),
+        cards=_cards(evaluation),
+        rows=[_row(evaluation, name, summary, colors) for name, summary in table.rows(evaluation)],
+        curve=_data_uri("image/svg+xml", to_svg(cumulative_error_figure(evaluation))),
+        spread=_data_uri("image/svg+xml", to_svg(error_by_landmark_figure(evaluation))),
+        cases=[_case(evaluation, case, schema, image_of, colors) for case in evaluation.worst_cases(worst)],
+    )
+
+
+def _facts(evaluation: Evaluation) -> list[tuple[str, str]]:
+    overall = evaluation.overall
+    points = f"{words.count(overall.n, 'true point')} of {words.count(len(evaluation.landmarks), 'landmark')}"
+    unannotated = sum(case.n == 0 for case in evaluation.cases)
+    images = words.images_text(evaluation)
+    if unannotated:
+        images += f", {unannotated} of them without any true point"
+    return [
+        ("Model", evaluation.model),
+        ("Split", evaluation.split),
+        ("Images", f"{images} ({evaluation.ndim}D)"),
+        ("Compared", points),
+        ("Spacing" if evaluation.unit == "mm" else "Scale", evaluation.physical_scale),
+    ]
+
+
+def _cards(evaluation: Evaluation) -> list[dict[str, Any]]:
+    """The headline numbers, each with its name and, for a percentage, how far its bar reaches."""
+    overall, unit = evaluation.overall, evaluation.unit
+    cards: list[dict[str, Any]] = [
+        {"value": words.error_text(overall.mean, unit), "name": "mean distance", "percent": None},
+        {"value": words.error_text(overall.median, unit), "name": "median distance", "percent": None},
+    ]
+    for radius, percent in overall.sdr.items():
+        name = f"within {radius:g} {unit}"
+        cards.append({"value": words.percent_text(percent), "name": name, "percent": percent})
+    return cards
+
+
+def _row(evaluation: Evaluation, name: str, summary: Summary, colors: dict[str, str]) -> dict[str, Any]:
+    errors = (summary.mean, summary.median, summary.std, summary.max)
+    return {
+        "name": name,
+        "is_overall": summary is evaluation.overall,
+        "color": colors.get(name, _NO_COLOR),
+        "counts": (summary.n, summary.missing, summary.missed),
+        "errors": [words.error_text(value, digits_of=evaluation.unit) for value in errors],
+        "sdr": [(words.percent_text(percent, ""), percent or 0.0) for percent in summary.sdr.values()],
+    }
+
+
+def _case(
+    evaluation: Evaluation, case: CaseScore, schema: LandmarkSchema, image_of: ImageOf, colors: dict[str, str]
+) -> dict[str, Any]:
+    """What is shown of one case."""
+    unit = evaluation.unit
+    focus = case.worst_landmark
+    errors = sorted(case.errors.items(), key=lambda item: np.inf if item[1] is None else item[1], reverse=True)
+    listed = [
+        {
+            "name": name,
+            "color": colors.get(name, _NO_COLOR),
+            "error": "missed" if error is None else words.error_text(error, unit),
+        }
+        for name, error in errors[:_LISTED]
+    ]
+    return {
+        "id": case.case_id,
+        "mean": words.error_text(case.mean, unit),
+        "max": words.error_text(case.max, unit),
+        "focus": focus,
+        "landmarks": listed,
+        "others": len(errors) - len(listed),
+        "picture": _picture(case, schema, image_of, focus),
+    }
+
+
+def _picture(case: CaseScore, schema: LandmarkSchema, image_of: ImageOf, focus: str | None) -> str | None:
+    """The case's figure as a data URI, None if the image cannot be read or does not fit its annotation."""
+    try:
+        figure = case_figure(image_of(case.case_id), case.truth, case.predicted, schema, focus=focus)
+    except LandmarkerError:
+        return None
+    return _data_uri("image/png", to_png(figure))
+
+
+def _data_uri(media_type: str, content: bytes) -> str:
+    return f"data:{media_type};base64,{base64.b64encode(content).decode('ascii')}"

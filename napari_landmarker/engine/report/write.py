@@ -1,0 +1,50 @@
+"""Writing a report: report.html, report.csv and report.json with the same numbers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from napari_landmarker.engine.io.atomic import write_json, write_text
+from napari_landmarker.engine.landmarks import LandmarkSchema
+from napari_landmarker.engine.metrics import Evaluation
+from napari_landmarker.engine.report.html import ImageOf, report_html
+from napari_landmarker.engine.report.table import report_csv
+
+
+@dataclass(frozen=True)
+class ReportFiles:
+    """Where a report lies.
+
+    Attributes:
+        html: the report to read; it holds all its pictures and opens on any machine.
+        csv: one row a landmark, and one for all.
+        json: `Evaluation.to_dict`.
+    """
+
+    html: Path
+    csv: Path
+    json: Path
+
+
+def write_report(
+    evaluation: Evaluation, out: Path, schema: LandmarkSchema, image_of: ImageOf, *, worst: int = 6
+) -> ReportFiles:
+    """Write the report of an evaluation; files of an earlier one are replaced, each at once and whole.
+
+    Args:
+        evaluation: the numbers.
+        out: folder of the report; it is made where there is none.
+        schema: the landmarks' colours.
+        image_of: reads the image of a case by its id, for the pictures of the worst cases.
+        worst: how many of the worst cases are shown.
+
+    Raises:
+        ProjectError: if the folder cannot be written.
+    """
+    files = ReportFiles(out / "report.html", out / "report.csv", out / "report.json")
+    html = report_html(evaluation, schema, image_of, worst=worst)
+    write_json(files.json, evaluation.to_dict())
+    write_text(files.csv, report_csv(evaluation))
+    write_text(files.html, html)
+    return files

@@ -1,0 +1,84 @@
+"""The network's frame: in which size and resolution every image is drawn for it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from pydantic import BaseModel, ConfigDict
+
+from napari_landmarker.engine.errors import ModelError
+from napari_landmarker.engine.geometry import AffineMap, Grid
+
+
+class NetworkFrame(BaseModel):
+    """How an image is drawn for the network.
+
+    With a spacing, every image is drawn at that many millimetres per pixel, so that anatomy has one size; a larger
+    image gets a larger frame. Without, every image is fitted into ``shape`` with its aspect kept.
+
+    Attributes:
+        shape: size of the frame, a multiple of ``multiple`` along each axis.
+        spacing_mm: millimetres per pixel of the frame along every axis, or None where images state no spacing.
+        multiple: what the network's downsampling wants sizes to be a multiple of.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    shape: tuple[int, ...]
+    spacing_mm: float | None
+    multiple: int
+
+    @property
+    def unit(self) -> str:
+        """``"mm"`` or ``"px"``."""
+        return "px" if self.spacing_mm is None else "mm"
+
+    def map_for(self, grid: Grid) -> AffineMap:
+        """The map from an image to the frame.
+
+        Raises:
+            ModelError: if the image has other dimensions, or no spacing where the model works in millimetres.
+        """
+        if grid.ndim != len(self.shape):
+            raise ModelError(f"The model is for {len(self.shape)}D images; this image is {grid.ndim}D.")
+        if self.spacing_mm is None:
+            return AffineMap.fit(grid.shape, self.shape)
+        if grid.spacing is None:
+            raise ModelError(
+                "The model works in millimetres, but this image states no pixel spacing: give its spacing."
+            )
+        scale = [own / self.spacing_mm for own in grid.spacing]
+        wanted = [size * factor for size, factor in zip(grid.shape, scale, strict=True)]
+        shape = [max(base, up_to(n - 0.5, self.multiple)) for base, n in zip(self.shape, wanted, strict=True)]
+        return AffineMap.scaling(grid.shape, scale, shape)
+
+
+def up_to(size: float, multiple: int) -> int:
+    """The smallest multiple that is not below ``size``."""
+    return max(1, -(-int(np.ceil(size)) // multiple)) * multiple
+
+
+def plan_frame(grids: Sequence[Grid], budget: int, multiple: int) -> NetworkFrame:
+    """Choose the frame for the images of a training run.
+
+    Args:
+        grids: geometry of the training images; at least one.
+        budget: about how many pixels the frame may have.
+        multiple: what sizes should be a multiple of.
+
+    The frame is never finer than the median image.
+    """
+    ndim = grids[0].ndim
+    spacings = [g.spacing for g in grids if g.spacing is not None]
+    if len(spacings) == len(grids):
+        extents = np.array([np.multiply(g.shape, s) for g, s in zip(grids, spacings, strict=True)])
+        largest = np.percentile(extents, 95, axis=0)
+        native = float(np.median([min(s) for s in spacings]))
+        spacing = max(native, float((np.prod(largest) / budget) ** (1 / ndim)))
+        shape = tuple(up_to(extent / spacing - 0.5, multiple) for extent in largest)
+        return NetworkFrame(shape=shape, spacing_mm=spacing, multiple=multiple)
+    median = np.median([g.shape for g in grids], axis=0)
+    scale = min(1.0, float((budget / np.prod(median)) ** (1 / ndim)))
+    shape = tuple(up_to(size * scale - 0.5, multiple) for size in median)
+    return NetworkFrame(shape=shape, spacing_mm=None, multiple=multiple)

@@ -1,0 +1,143 @@
+"""The Lightning module: loss, validation error, optimiser and a schedule that runs on the clock."""
+
+from __future__ import annotations
+
+import math
+import time
+from typing import Any
+
+import pytorch_lightning as pl
+import torch
+from torch import Tensor
+
+from napari_landmarker.engine.heatmap import GaussianHeatmapGenerator, coord_local_soft_argmax
+from napari_landmarker.engine.losses import HeatmapCrossEntropyLoss
+from napari_landmarker.engine.models import HeatmapUNet
+from napari_landmarker.engine.train.config import OptimiserConfig, TrainConfig
+
+
+class Clock:
+    """How far a run is: the larger share of its minutes and of its steps, where those are limited."""
+
+    def __init__(self, max_minutes: float, max_steps: int | None) -> None:
+        self.limit_s, self.max_steps = max_minutes * 60, max_steps
+        self.step = 0
+        self._start = time.monotonic()
+
+    def start(self) -> None:
+        """The run begins now."""
+        self._start = time.monotonic()
+
+    @property
+    def elapsed_s(self) -> float:
+        """Seconds since the start."""
+        return time.monotonic() - self._start
+
+    @property
+    def fraction(self) -> float:
+        """From 0 at the start to 1 at the end."""
+        by_steps = 0.0 if self.max_steps is None else self.step / self.max_steps
+        return min(1.0, max(self.elapsed_s / self.limit_s, by_steps))
+
+    @property
+    def remaining_s(self) -> float:
+        """Seconds to the end, as far as can be told by now."""
+        by_clock = max(0.0, self.limit_s - self.elapsed_s)
+        if self.max_steps is None or self.step == 0:
+            return by_clock
+        return min(by_clock, self.elapsed_s / self.step * max(0, self.max_steps - self.step))
+
+
+def learning_rate(fraction: float, config: OptimiserConfig) -> float:
+    """Linear warm-up, then a cosine down to the final share."""
+    if fraction < config.warmup:
+        return config.learning_rate * max(fraction / config.warmup, 0.01)
+    angle = math.pi * (fraction - config.warmup) / (1 - config.warmup)
+    share = config.final + (1 - config.final) * 0.5 * (1 + math.cos(angle))
+    return config.learning_rate * share
+
+
+class LandmarkModule(pl.LightningModule):
+    """Trains a heatmap network on batches of a `LandmarkDataset`.
+
+    Args:
+        network: ``(B, C, *space)`` to logits ``(B, L, *space / stride)``.
+        config: the run's configuration.
+        frame_shape: shape of the network's frame.
+        clock: how far the run is.
+    """
+
+    def __init__(
+        self,
+        network: HeatmapUNet,
+        n_landmarks: int,
+        config: TrainConfig,
+        frame_shape: tuple[int, ...],
+        clock: Clock,
+    ) -> None:
+        super().__init__()
+        self.network, self.config, self.clock = network, config, clock
+        heatmap_shape = tuple(size // network.stride for size in frame_shape)
+        self.generator = GaussianHeatmapGenerator(n_landmarks, config.heatmap.sigma, heatmap_shape)
+        self.loss = HeatmapCrossEntropyLoss()
+        self.train_loss = math.nan
+        self._losses: list[Tensor] = []
+        self._errors: list[Tensor] = []
+
+    def configure_optimizers(self) -> torch.optim.Optimizer:
+        """AdamW."""
+        options = self.config.optimiser
+        return torch.optim.AdamW(
+            self.network.parameters(),
+            lr=options.learning_rate,
+            betas=(0.9, 0.99),
+            weight_decay=options.weight_decay,
+        )
+
+    def training_step(self, batch: dict[str, Tensor], batch_idx: int) -> Tensor:
+        """One step; the learning rate follows the clock."""
+        for optimiser in self.trainer.optimizers:
+            for group in optimiser.param_groups:
+                group["lr"] = learning_rate(self.clock.fraction, self.config.optimiser)
+        loss, _ = self._loss(batch)
+        value = float(loss.detach())
+        self.train_loss = value if math.isnan(self.train_loss) else 0.95 * self.train_loss + 0.05 * value
+        return loss
+
+    def validation_step(self, batch: dict[str, Tensor], batch_idx: int) -> None:
+        """Loss and point error of a batch of validation cases."""
+        loss, logits = self._loss(batch)
+        points = from_heatmap(coord_local_soft_argmax(logits, self.config.heatmap.window).points, self.network.stride)
+        error = ((points - batch["landmark"]) * batch["scale"][:, None]).norm(dim=-1)
+        self._losses.append(loss.detach())
+        self._errors.append(error[torch.isfinite(error)].detach().cpu())
+
+    def judgement(self) -> tuple[float, float]:
+        """Mean loss, and mean error in the images' unit, of the validation batches since the last call; NaN if none."""
+        errors = torch.cat(self._errors) if self._errors else torch.empty(0)
+        loss = float(torch.stack(self._losses).mean()) if self._losses else math.nan
+        self._losses.clear()
+        self._errors.clear()
+        return loss, float(errors.mean()) if len(errors) else math.nan
+
+    def _loss(self, batch: dict[str, Tensor]) -> tuple[Tensor, Tensor]:
+        image = batch["image"]
+        logits = self.network(image)
+        with torch.no_grad():
+            target = self.generator(to_heatmap(batch["landmark"], self.network.stride))
+        loss: Tensor = self.loss(logits, target)
+        return loss, logits
+
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Carry the configuration with the weights."""
+        checkpoint["train_config"] = self.config.model_dump(mode="json")
+
+
+def to_heatmap(points: Tensor, stride: int) -> Tensor:
+    """Frame index coordinates to those of a heatmap that is ``stride`` times coarser."""
+    return (points + 0.5) / stride - 0.5
+
+
+def from_heatmap(points: Tensor, stride: int) -> Tensor:
+    """Heatmap index coordinates to those of the frame."""
+    return (points + 0.5) * stride - 0.5

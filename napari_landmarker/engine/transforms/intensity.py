@@ -1,0 +1,37 @@
+"""Grey values: one scale for all images."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from napari_landmarker.engine.transforms.resample import FloatImage
+
+#: Weights of red, green and blue in what a person sees as brightness (ITU-R BT.601).
+LUMINANCE = np.array([0.299, 0.587, 0.114], dtype=np.float32)
+
+
+def standardise(array: FloatImage) -> FloatImage:
+    """Clip to the 1st and 99th percentile, then mean 0 and standard deviation 1 over the whole image ``(C, *space)``.
+
+    A flat image becomes all zero; values that are not finite take the median.
+    """
+    sample = array.ravel()
+    sample = sample[:: max(1, sample.size // 1_000_000)]
+    sample = sample[np.isfinite(sample)]
+    if sample.size == 0:
+        return np.zeros_like(array)
+    low, middle, high = np.percentile(sample, (1, 50, 99))
+    clipped = np.clip(np.nan_to_num(array, nan=middle, posinf=high, neginf=low), low, high)
+    spread = float(clipped.std())
+    if spread < 1e-12:
+        return np.zeros_like(array)
+    return np.asarray((clipped - clipped.mean()) / spread, dtype=np.float32)
+
+
+def with_channels(array: FloatImage, channels: int) -> FloatImage:
+    """``(C, *space)`` with as many channels as a network wants: colour to luminance, grey to three alike."""
+    if array.shape[0] == channels:
+        return array
+    if channels == 1:
+        return np.asarray(np.tensordot(LUMINANCE, array, axes=1)[None], dtype=np.float32)
+    return np.repeat(array[:1], channels, axis=0)
