@@ -2,7 +2,7 @@
 
 Usage: python scripts/make_sample_data.py DATA_FOLDER
 
-DATA_FOLDER holds ``idrid/`` and ``hippocampus/`` (each with ``images/`` and ``landmarks.csv``). The choice and the split
+DATA_FOLDER holds ``idrid/`` and ``hippocampus/`` (each with ``images/`` and ``landmarks.csv``). Choice and split
 are deterministic: making the data again from the same folder gives the same files. The licence and attribution files
 beside the data are written by hand and left alone.
 """

@@ -167,7 +167,7 @@ def sheared() -> nibabel.Nifti1Image:
 @pytest.mark.parametrize(
     ("image", "words"),
     [
-        (sheared(), "right angles"),
+        (sheared(), "3D Slicer"),
         (nibabel.Nifti1Image(np.zeros((3, 4, 5, 2), "uint8"), np.eye(4)), "3 x 4 x 5 x 2"),
         (nibabel.Nifti1Image(np.zeros((3, 4, 5), "complex64"), np.eye(4)), "complex"),
     ],
