@@ -281,13 +281,21 @@ def _progress(*columns: str) -> Progress:
 
 @contextmanager
 def _bar(title: str) -> Iterator[Callable[[int, int], None]]:
-    """A bar over cases, with the remaining time."""
+    """A bar over cases, with the remaining time; it appears with the first word of progress."""
     from rich.progress import TimeRemainingColumn
 
-    with _progress("{task.completed:.0f}/{task.total:.0f}") as progress:
-        progress.columns = (*progress.columns, TimeRemainingColumn())
-        task = progress.add_task(title, total=1)
-        yield lambda done, total: progress.update(task, completed=done, total=total)
+    progress = _progress("{task.completed:.0f}/{task.total:.0f}")
+    progress.columns = (*progress.columns, TimeRemainingColumn())
+    task = progress.add_task(title)
+
+    def say(done: int, total: int) -> None:
+        progress.start()
+        progress.update(task, completed=done, total=total)
+
+    try:
+        yield say
+    finally:
+        progress.stop()
 
 
 @contextmanager

@@ -1,0 +1,39 @@
+"""What the papers at the top say is there, is there."""
+
+import re
+import subprocess
+
+import pytest
+
+
+@pytest.mark.parametrize("name", ["README.md", "CONTRIBUTING.md", "CHANGELOG.md"])
+def test_links_into_the_repository_lead_somewhere(repository, name):
+    links = re.findall(r"\]\(([^)#]+)\)", (repository / name).read_text())
+    for link in links:
+        if not link.startswith("http"):
+            assert (repository / link).exists(), link
+
+
+def test_make_help_names_every_target(repository):
+    shown = subprocess.run(["make", "help"], cwd=repository, capture_output=True, text=True).stdout
+    makefile = (repository / "Makefile").read_text()
+    targets = re.search(r"^\.PHONY: (.*)$", makefile, re.M)[1].split()
+    assert {"setup", "demo", "test", "lint", "screenshots", "bench", "help"} <= set(targets)
+    for target in targets:
+        assert f"make {target} " in shown
+
+
+def test_every_command_of_the_readme_is_a_command():
+    from typer.main import get_command
+
+    from napari_landmarker.cli import app
+
+    commands = get_command(app).commands
+    assert set(commands) == {"open", "demo", "init", "train", "predict", "evaluate"}
+
+
+def test_shell_scripts_are_sound(repository):
+    for script in [*(repository / "scripts").glob("*.sh"), repository / ".ci" / "run"]:
+        shell = "bash" if script.name == "run" else "sh"
+        done = subprocess.run([shell, "-n", str(script)], capture_output=True, text=True)
+        assert done.returncode == 0, done.stderr
