@@ -105,7 +105,8 @@ def demo(
     if no_gui:
         return
     if not _has_screen():
-        typer.echo("This machine has no screen, so no window is opened; the report above is the result.")
+        where = "" if model is None else f"; the report is {_shown(out / 'reports' / f'{model}-test' / 'report.html')}"
+        typer.echo(f"This machine has no screen, so no window is opened{where}")
         return
     from napari_landmarker.gui.open import open_window
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Literal
 
@@ -47,10 +47,15 @@ def create_project(
     """
     project = Project.prepare(root, schema, images, spacing=spacing, splits=splits)
     taken_in = {} if annotations is None else read_annotations(project, annotations)
-    project.save()
-    for case_id, landmarks in taken_in.items():
-        project.save_annotations(case_id, landmarks)
+    save_new(project, taken_in)
     return project
+
+
+def save_new(project: Project, annotations: Mapping[str, LandmarkSet]) -> None:
+    """Write a project that was prepared, with the annotations of its cases; ProjectError if that fails."""
+    project.save()
+    for case_id, landmarks in annotations.items():
+        project.save_annotations(case_id, landmarks)
 
 
 def parse_schema(text: str) -> LandmarkSchema:

@@ -8,11 +8,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from napari_landmarker.engine.errors import ProjectError
-from napari_landmarker.engine.exchange import create_project
+from napari_landmarker.engine.exchange import read_annotations, save_new
 from napari_landmarker.engine.landmarks import LandmarkSchema
 from napari_landmarker.engine.project import PROJECT_FILE, Project, Split
 
 SAMPLE_DIR = Path(__file__).parent / "sample"
+#: So many images of the test split come without annotations, so that there is something to place or to predict.
+UNANNOTATED = 5
 
 
 @dataclass(frozen=True)
@@ -86,6 +88,8 @@ SAMPLES: dict[int, Sample] = {
 def sample_project(sample: Sample, root: Path | str) -> Project:
     """A project of its own around a copy of the sample images, or the one that is there already.
 
+    The last `UNANNOTATED` images of the test split come without landmarks.
+
     Raises:
         ProjectError: if the folder cannot be written.
     """
@@ -99,10 +103,14 @@ def sample_project(sample: Sample, root: Path | str) -> Project:
             shutil.copyfile(path, images / path.name)
     except OSError as error:
         raise ProjectError(f"{root} could not be written ({error.strerror}): choose another folder.") from error
-    return create_project(
+    project = Project.prepare(
         root,
         sample.schema,
         [images / path.name for path in sample.images],
-        annotations=sample.folder / "landmarks.csv",
         splits={row["image"]: Split(row["split"]) for row in sample.rows()},
     )
+    annotations = read_annotations(project, sample.folder / "landmarks.csv")
+    for case in project.cases_in(Split.TEST)[-UNANNOTATED:]:
+        del annotations[case.id]
+    save_new(project, annotations)
+    return project
