@@ -5,17 +5,15 @@ from __future__ import annotations
 import os
 import signal
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-if TYPE_CHECKING:
-    from rich.progress import Progress
+from napari_landmarker.terminal import bar, training_bar
 
+if TYPE_CHECKING:
     from napari_landmarker.engine.datasets import Sample
     from napari_landmarker.engine.project import Project
     from napari_landmarker.engine.train.events import Control, Event
@@ -173,7 +171,7 @@ def predict(
 
     predictor = Predictor.load(model)
     paths = [path for given in images for path in (find_images(given) if given.is_dir() else [given])]
-    with _bar("Predicting") as say:
+    with bar("Predicting") as say:
         table = predict_files(predictor, paths, out, spacing=_numbers(spacing), progress=say)
     typer.echo(f"Predicted {len(paths)} image{'s' * (len(paths) != 1)}: {_shown(table)}")
 
@@ -211,7 +209,7 @@ def _evaluate(project: Project, model: str, split: SplitName, out: Path, radii: 
     from napari_landmarker.engine.project import Split
     from napari_landmarker.engine.report import write_report
 
-    with _bar("Predicting") as say:
+    with bar("Predicting") as say:
         evaluation = evaluate_model(project, model, Split(split.value), radii=radii, progress=say)
     files = write_report(evaluation, out, project.schema, project.image)
     overall = evaluation.overall
@@ -246,7 +244,7 @@ def _train(
         if events is not None:
             control.listen(sys.stdin)
             return train_project(project, config, _write_line, control)
-        with _training_bar() as listener:
+        with training_bar() as listener:
             name = train_project(project, config, listener, control)
     except LandmarkerError as error:
         if events is not None:
@@ -269,59 +267,6 @@ def _stop_on_interrupt(control: Control) -> None:
         control.ask(Ending.STOP if control.ending is None else Ending.CANCEL)
 
     signal.signal(signal.SIGINT, interrupted)
-
-
-def _progress(*columns: str) -> Progress:
-    from rich.console import Console
-    from rich.progress import BarColumn, Progress, TextColumn
-
-    console = Console(stderr=True)
-    texts = [TextColumn(column) for column in columns]
-    return Progress(TextColumn("{task.description}"), BarColumn(), *texts, console=console)
-
-
-@contextmanager
-def _bar(title: str) -> Iterator[Callable[[int, int], None]]:
-    """A bar over cases, with the remaining time; it appears with the first word of progress."""
-    from rich.progress import TimeRemainingColumn
-
-    progress = _progress("{task.completed:.0f}/{task.total:.0f}")
-    progress.columns = (*progress.columns, TimeRemainingColumn())
-    task = progress.add_task(title)
-
-    def say(done: int, total: int) -> None:
-        progress.start()
-        progress.update(task, completed=done, total=total)
-
-    try:
-        yield say
-    finally:
-        progress.stop()
-
-
-@contextmanager
-def _training_bar() -> Iterator[Callable[[Event], None]]:
-    """A bar over the run, with the remaining time and how good it is."""
-    from napari_landmarker.engine.train.events import Finished, Judged, Progress, Started
-
-    with _progress("{task.fields[left]}", "{task.fields[note]}") as bar:
-        task = bar.add_task("Training", total=1.0, left="", note="")
-
-        def listen(event: Event) -> None:
-            if isinstance(event, Started):
-                bar.console.print(
-                    f"Learning from {event.n_train} cases, judged on {event.n_validation} others, "
-                    f"on {event.device}, at most {event.max_minutes:g} min"
-                )
-            elif isinstance(event, Progress):
-                left = f"{int(event.remaining_s) // 60}:{int(event.remaining_s) % 60:02d} left"
-                bar.update(task, completed=event.fraction, left=left)
-            elif isinstance(event, Judged) and event.validation_error == event.validation_error:
-                bar.update(task, note=f"validation error {event.validation_error:.2f} {event.unit}")
-            elif isinstance(event, Finished):
-                bar.update(task, completed=1.0, left="done")
-
-        yield listen
 
 
 def _numbers(text: str | None) -> list[float] | None:

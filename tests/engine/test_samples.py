@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 
 from napari_landmarker.engine.datasets import SAMPLES, sample_project
-from napari_landmarker.engine.datasets.samples import UNANNOTATED
 from napari_landmarker.engine.project import Split
 
 
@@ -18,7 +17,7 @@ def test_a_sample_project_has_the_images_the_splits_and_the_points_of_the_table(
     assert len(project.cases) == len({image for image, _ in rows}) >= {2: 60, 3: 24}[ndim]
     assert all(len(project.cases_in(split)) >= 5 for split in Split)
     empty = [c for c in project.cases if not project.annotations(c.id).placed.any()]
-    assert [c.id for c in empty] == [c.id for c in project.cases_in(Split.TEST)[-UNANNOTATED:]]
+    assert [c.id for c in empty] == [c.id for c in project.cases_in(Split.TEST)[-sample.unannotated :]]
     for case in project.cases:
         image = project.image_path(case.id).name
         geometry, landmarks = project.geometry(case.id), project.annotations(case.id)

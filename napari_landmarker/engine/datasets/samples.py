@@ -13,8 +13,6 @@ from napari_landmarker.engine.landmarks import LandmarkSchema
 from napari_landmarker.engine.project import PROJECT_FILE, Project, Split
 
 SAMPLE_DIR = Path(__file__).parent / "sample"
-#: So many images of the test split come without annotations, so that there is something to place or to predict.
-UNANNOTATED = 5
 
 
 @dataclass(frozen=True)
@@ -27,6 +25,8 @@ class Sample:
         landmarks: name, and where it lies.
         radii: radii for success rates, in the unit of the images.
         radius_note: what a radius means.
+        unannotated: so many images of the test split come without landmarks in a sample project, so that there is
+            something to place, or to predict and correct.
     """
 
     name: str
@@ -34,6 +34,7 @@ class Sample:
     landmarks: dict[str, str]
     radii: tuple[float, ...]
     radius_note: str
+    unannotated: int
 
     @property
     def folder(self) -> Path:
@@ -68,6 +69,7 @@ SAMPLES: dict[int, Sample] = {
         },
         radii=(5.0, 10.0, 20.0, 35.0),
         radius_note="35 px is the radius of one optic disc",
+        unannotated=5,
     ),
     3: Sample(
         name="hippocampus",
@@ -81,6 +83,7 @@ SAMPLES: dict[int, Sample] = {
         },
         radii=(2.0, 2.5, 3.0, 4.0),
         radius_note="",
+        unannotated=3,
     ),
 }
 
@@ -88,7 +91,7 @@ SAMPLES: dict[int, Sample] = {
 def sample_project(sample: Sample, root: Path | str) -> Project:
     """A project of its own around a copy of the sample images, or the one that is there already.
 
-    The last `UNANNOTATED` images of the test split come without landmarks.
+    The last images of the test split come without landmarks; see `Sample.unannotated`.
 
     Raises:
         ProjectError: if the folder cannot be written.
@@ -110,7 +113,7 @@ def sample_project(sample: Sample, root: Path | str) -> Project:
         splits={row["image"]: Split(row["split"]) for row in sample.rows()},
     )
     annotations = read_annotations(project, sample.folder / "landmarks.csv")
-    for case in project.cases_in(Split.TEST)[-UNANNOTATED:]:
+    for case in project.cases_in(Split.TEST)[-sample.unannotated :]:
         del annotations[case.id]
     save_new(project, annotations)
     return project
