@@ -1,0 +1,192 @@
+"""The mouse and the keys on the canvas: click to place, drag to correct, Delete to remove, undo and redo."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+from napari.layers import Points
+from napari.viewer import Viewer
+
+from napari_landmarker.engine.geometry import FloatArray
+from napari_landmarker.gui.layers import CaseLayers
+from napari_landmarker.gui.messages import reports, tell_warning
+from napari_landmarker.state.session import Session
+
+#: How near to a point a press must be to take hold of it, in screen pixels.
+GRAB_PX = 10.0
+#: A press that moves no further than this is a click, in screen pixels.
+CLICK_PX = 3.0
+#: The left button, as napari counts.
+LEFT = 1
+
+
+class CanvasTool:
+    """Turns mouse and keys into calls of the session.
+
+    A press on a point takes hold of it: dragging moves it, releasing at once makes it the current landmark. A click
+    anywhere else on the image places the current landmark; a drag there pans, as everywhere in napari. It acts while
+    one of our layers (or no layer) is active, so tools of other layers are not disturbed.
+    """
+
+    def __init__(self, viewer: Viewer, session: Session, layers: CaseLayers) -> None:
+        self.viewer = viewer
+        self.session = session
+        self.layers = layers
+        self._bound: Points | None = None
+        viewer.mouse_drag_callbacks.append(self._press)
+        self._double_clicks = list(viewer.mouse_double_click_callbacks)
+        viewer.mouse_double_click_callbacks[:] = [self._double_click]
+        self._keys: dict[str, Callable[[Any], None]] = {
+            "Delete": self._on_delete,
+            "Backspace": self._on_delete,
+            "Control-Z": self._on_undo,
+            "Control-Shift-Z": self._on_redo,
+            "PageDown": self._on_next,
+            "PageUp": self._on_previous,
+        }
+        for key, action in self._keys.items():
+            viewer.bind_key(key, action, overwrite=True)
+        session.case_changed.connect(self._bind_points)
+
+    def close(self) -> None:
+        """Leave the viewer as it was."""
+        self.session.case_changed.disconnect(self._bind_points)
+        if self._press in self.viewer.mouse_drag_callbacks:
+            self.viewer.mouse_drag_callbacks.remove(self._press)
+        self.viewer.mouse_double_click_callbacks[:] = self._double_clicks
+        for key in self._keys:
+            self.viewer.bind_key(key, None)
+
+    # ---- mouse
+
+    def _press(self, viewer: Viewer, event: Any) -> Iterator[None] | None:
+        if event.button != LEFT or event.modifiers or not self._ready():
+            return None
+        if viewer.dims.ndisplay == 3:
+            return self._refuse_in_3d(event)
+        name = self.layers.name_near(event.position, GRAB_PX)
+        return self._click(event) if name is None else self._grab(event, name)
+
+    def _double_click(self, viewer: Viewer, event: Any) -> None:
+        """Two quick clicks while placing do not zoom, as they do elsewhere in napari."""
+        if not self._ready() or viewer.dims.ndisplay == 3:
+            for callback in self._double_clicks:
+                callback(viewer, event)
+
+    def _refuse_in_3d(self, event: Any) -> Iterator[None]:
+        """A click on a rendered volume has no depth; turning the volume is as always."""
+        start = np.asarray(event.pos)
+        yield
+        while event.type == "mouse_move":
+            yield
+        if _near(start, event.pos) and self.session.current is not None:
+            tell_warning("In the 3D view a click has no depth: switch to the slice view to place landmarks.")
+
+    def _click(self, event: Any) -> Iterator[None]:
+        """Place the current landmark where the mouse was pressed, unless it was a drag."""
+        start, case_id = np.asarray(event.pos), self.session.case_id
+        index = self.layers.index_of(event.position)
+        still = True
+        yield
+        while event.type == "mouse_move":
+            still = still and _near(start, event.pos)
+            yield
+        if still and _near(start, event.pos) and case_id == self.session.case_id:
+            self._place(index)
+
+    def _grab(self, event: Any, name: str) -> Iterator[None]:
+        """Move a landmark with the mouse; napari's camera stays where it is."""
+        event.handled = True
+        start, case_id = np.asarray(event.pos), self.session.case_id
+        shown = self.session.shown
+        assert shown is not None
+        grip = shown.point(name) - self._displayed_index(event)
+        moved = False
+        yield
+        while event.type == "mouse_move":
+            event.handled = True
+            moved = moved or not _near(start, event.pos)
+            if moved and case_id == self.session.case_id:
+                self.layers.preview(name, self._displayed_index(event) + grip)
+            yield
+        if case_id != self.session.case_id:
+            return
+        if moved or not _near(start, event.pos):
+            self._move(name, self._displayed_index(event) + grip)
+        else:
+            self.session.set_current(name)
+
+    @reports
+    def _place(self, index: FloatArray) -> None:
+        self.session.place(index)
+
+    @reports
+    def _move(self, name: str, index: FloatArray) -> None:
+        self.session.move(name, index)
+        self.layers.redraw()
+
+    def _displayed_index(self, event: Any) -> FloatArray:
+        assert self.layers.points is not None
+        return np.asarray(self.layers.points.world_to_data(event.position), dtype=np.float64)
+
+    # ---- keys
+
+    def name_to_remove(self) -> str | None:
+        """What Delete takes away: the landmark under the mouse, else the current one if it has anything to remove."""
+        under = self.layers.name_near(self.viewer.cursor.position, GRAB_PX)
+        return under or self.session.current
+
+    def _bind_points(self) -> None:
+        """The points layer's own keys come before the viewer's: give it ours, and none that changes points."""
+        layer = self.layers.points
+        if layer is None or layer is self._bound:
+            return
+        for key, action in self._keys.items():
+            layer.bind_key(key, action, overwrite=True)
+        for key in ("Control-C", "Control-V", "Control-A", "A", "Shift-A", "1"):
+            layer.bind_key(key, _do_nothing, overwrite=True)
+        self._bound = layer
+
+    @reports
+    def _on_delete(self, _: Any) -> None:
+        name = self.name_to_remove() if self._ready() else None
+        if name is not None:
+            self.session.remove(name)
+
+    @reports
+    def _on_undo(self, _: Any) -> None:
+        if self._ready():
+            self.session.undo()
+
+    @reports
+    def _on_redo(self, _: Any) -> None:
+        if self._ready():
+            self.session.redo()
+
+    @reports
+    def _on_next(self, _: Any) -> None:
+        self.session.next_case()
+
+    @reports
+    def _on_previous(self, _: Any) -> None:
+        self.session.previous_case()
+
+    def _ready(self) -> bool:
+        """Whether a case is open and the active layer leaves mouse and keys to us."""
+        points = self.layers.points
+        return (
+            points is not None
+            and points in self.viewer.layers
+            and points.visible
+            and self.layers.is_ours(self.viewer.layers.selection.active)
+        )
+
+
+def _near(start: FloatArray, pos: Any) -> bool:
+    return float(np.linalg.norm(np.asarray(pos) - start)) <= CLICK_PX
+
+
+def _do_nothing(_: Any) -> None:
+    """For keys of napari that would change the points layer behind the session's back."""

@@ -1,0 +1,169 @@
+"""`CaseList`: the images of the project, what each is used for and what is done in it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from qtpy.QtCore import QAbstractTableModel, QModelIndex, QPersistentModelIndex, QPoint, Qt, QTimer
+from qtpy.QtWidgets import QAbstractItemView, QHeaderView, QMenu, QTableView, QWidget
+
+from napari_landmarker.engine.project import Case, Split
+from napari_landmarker.gui.links import follow
+from napari_landmarker.gui.messages import reports
+from napari_landmarker.state.session import Session
+
+_Index = QModelIndex | QPersistentModelIndex
+_ROOT = QModelIndex()
+_NAME, _SPLIT, _DONE = range(3)
+_HEADERS = ("Image", "Use", "Done")
+_HEADER_HELP = (
+    "The images of this project. Choose one to open it.",
+    "What the image is used for: training, validation (watched while training) or test (for the report). "
+    + "Right-click an image to change it.",
+    "How many landmarks are placed, accepted or marked as not visible. A tick means all of them.",
+)
+SPLIT_WORDS = {Split.TRAIN: "training", Split.VALIDATION: "validation", Split.TEST: "test"}
+
+
+class CaseModel(QAbstractTableModel):
+    """One row an image. Counts are read when a row is seen, so that thousands of images open at once."""
+
+    def __init__(self, session: Session, parent: QWidget) -> None:
+        super().__init__(parent)
+        self._session = session
+        self._cases: list[Case] = []
+        self._rows: dict[str, int] = {}
+        follow(self, session.project_changed, self._reset)
+        follow(self, session.cases_changed, self._reset)
+        follow(self, session.progress_changed, self._rows_changed)
+        self._reset()
+
+    def row_of(self, case_id: str | None) -> int:
+        """The row of a case, -1 for none."""
+        return self._rows.get(case_id or "", -1)
+
+    def id_at(self, row: int) -> str:
+        """The case of a row."""
+        return self._cases[row].id
+
+    # ---- what Qt asks
+
+    def rowCount(self, parent: _Index = _ROOT) -> int:
+        """Called by Qt."""
+        return 0 if parent.isValid() else len(self._cases)
+
+    def columnCount(self, parent: _Index = _ROOT) -> int:
+        """Called by Qt."""
+        return 0 if parent.isValid() else len(_HEADERS)
+
+    def headerData(self, section: int, orientation: Qt.Orientation, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
+        """Called by Qt."""
+        if orientation == Qt.Orientation.Horizontal and role == Qt.ItemDataRole.DisplayRole:
+            return _HEADERS[section]
+        if orientation == Qt.Orientation.Horizontal and role == Qt.ItemDataRole.ToolTipRole:
+            return _HEADER_HELP[section]
+        return None
+
+    def data(self, index: _Index, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
+        """Called by Qt."""
+        if not index.isValid() or self._session.project is None:
+            return None
+        case = self._cases[index.row()]
+        if role == Qt.ItemDataRole.DisplayRole:
+            if index.column() == _NAME:
+                return case.id
+            if index.column() == _SPLIT:
+                return SPLIT_WORDS[case.split]
+            done, total = self._session.progress(case.id)
+            return f"✓ {done}/{total}" if done == total else f"{done}/{total}"
+        if role == Qt.ItemDataRole.ToolTipRole:
+            return case.id if index.column() == _NAME else _HEADER_HELP[index.column()]
+        return None
+
+    # ---- what the session tells
+
+    def _reset(self) -> None:
+        self.beginResetModel()
+        project = self._session.project
+        self._cases = [] if project is None else list(project.cases)
+        self._rows = {case.id: row for row, case in enumerate(self._cases)}
+        self.endResetModel()
+
+    def _rows_changed(self, case_ids: tuple[str, ...]) -> None:
+        project = self._session.project
+        for case_id in case_ids:
+            row = self.row_of(case_id)
+            if row >= 0 and project is not None:
+                self._cases[row] = project.case(case_id)
+                self.dataChanged.emit(self.index(row, 0), self.index(row, len(_HEADERS) - 1))
+
+
+class CaseList(QTableView):
+    """The list. Choosing a row opens its image; if that fails, the row that is open is selected again."""
+
+    def __init__(self, session: Session, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._session = session
+        self._following = False
+        self._model = CaseModel(session, self)
+        self.setModel(self._model)
+        self.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
+        self.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
+        self.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
+        self.setTextElideMode(Qt.TextElideMode.ElideMiddle)
+        self.setShowGrid(False)
+        self.setTabKeyNavigation(False)
+        self.setMinimumHeight(90)
+        self.verticalHeader().hide()
+        header = self.horizontalHeader()
+        header.setHighlightSections(False)
+        header.setDefaultAlignment(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter)
+        header.setSectionResizeMode(QHeaderView.ResizeMode.Fixed)
+        header.setSectionResizeMode(_NAME, QHeaderView.ResizeMode.Stretch)
+        metrics = self.fontMetrics()
+        self.setColumnWidth(_SPLIT, metrics.horizontalAdvance("validation") + 24)
+        self.setColumnWidth(_DONE, metrics.horizontalAdvance("✓ 100/100") + 24)
+        self.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
+        self.customContextMenuRequested.connect(self._menu)
+        self.selectionModel().currentRowChanged.connect(self._row_chosen)
+        follow(self, session.case_changed, self._select)
+        follow(self, session.cases_changed, self._select)
+        self._select()
+
+    def _row_chosen(self, index: QModelIndex, _: QModelIndex) -> None:
+        if index.isValid() and not self._following:
+            case_id = self._model.id_at(index.row())
+            self._open(case_id)
+            if case_id != self._session.case_id:
+                QTimer.singleShot(0, self._select)
+
+    @reports
+    def _open(self, case_id: str) -> None:
+        if case_id != self._session.case_id:
+            self._session.open_case(case_id)
+
+    def _select(self) -> None:
+        """Follow the session without telling it again."""
+        self._following = True
+        row = self._model.row_of(self._session.case_id)
+        if row >= 0:
+            self.selectRow(row)
+            self.scrollTo(self._model.index(row, 0))
+        else:
+            self.clearSelection()
+        self._following = False
+
+    def _menu(self, position: QPoint) -> None:
+        index = self.indexAt(position)
+        if not index.isValid():
+            return
+        case_id = self._model.id_at(index.row())
+        menu = QMenu(self)
+        for split, word in SPLIT_WORDS.items():
+            action = menu.addAction(f"Use for {word}")
+            action.triggered.connect(lambda _=False, s=split: self._set_split(case_id, s))
+        menu.exec(self.viewport().mapToGlobal(position))
+
+    @reports
+    def _set_split(self, case_id: str, split: Split) -> None:
+        self._session.set_split(case_id, split)

@@ -1,0 +1,46 @@
+"""Black or white: which text can be read on an image at a given place."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+from napari_landmarker.engine.geometry import FloatArray
+from napari_landmarker.engine.io.image import Image
+
+#: Half height and width of the patch to the right of a point that its name covers, as shares of the image.
+_HALF_HEIGHT, _WIDTH = 0.02, 0.12
+#: Above this brightness, of 0 to 1, black text reads better than white.
+_BRIGHT = 0.55
+
+
+def text_colors(image: Image, points: FloatArray, limits: tuple[float, float]) -> npt.NDArray[np.float32]:
+    """Colours of the names written to the right of points.
+
+    Args:
+        image: the image.
+        points: index coordinates, ``(N, D)``.
+        limits: values of the image that are shown black and white; colours are taken as they are.
+
+    Returns:
+        RGBA, ``(N, 4)``: black where the image is bright, else white.
+    """
+    colors = np.ones((len(points), 4), dtype=np.float32)
+    low, high = _color_limits(image) if image.is_color else limits
+    for row, point in enumerate(points):
+        patch = image.array[_patch(image.grid.shape, point)]
+        brightness = (float(np.mean(patch)) - low) / max(high - low, 1e-12)
+        colors[row, :3] = 0.0 if brightness > _BRIGHT else 1.0
+    return colors
+
+
+def _patch(shape: tuple[int, ...], point: FloatArray) -> tuple[int | slice, ...]:
+    at = np.clip(np.round(point).astype(int), 0, np.asarray(shape) - 1)
+    half, width = max(1, int(shape[-2] * _HALF_HEIGHT)), max(1, int(shape[-1] * _WIDTH))
+    y, x = int(at[-2]), int(at[-1])
+    return (*map(int, at[:-2]), slice(max(0, y - half), y + half + 1), slice(x, x + width + 1))
+
+
+def _color_limits(image: Image) -> tuple[float, float]:
+    kind = image.array.dtype
+    return (0.0, float(np.iinfo(kind).max)) if np.issubdtype(kind, np.integer) else (0.0, 1.0)

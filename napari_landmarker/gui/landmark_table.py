@@ -1,0 +1,168 @@
+"""`LandmarkTable`: the landmarks of the open image with colour, name, status and score."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from qtpy.QtCore import QAbstractTableModel, QModelIndex, QPersistentModelIndex, QSize, Qt, Signal
+from qtpy.QtGui import QFont
+from qtpy.QtWidgets import QAbstractItemView, QHeaderView, QTableView, QWidget
+
+from napari_landmarker.engine.landmarks import LandmarkStatus
+from napari_landmarker.gui.links import follow
+from napari_landmarker.gui.marks import STATUS_HELP, STATUS_WORDS, status_icon
+from napari_landmarker.state.session import Session
+
+_Index = QModelIndex | QPersistentModelIndex
+_ROOT = QModelIndex()
+_NAME, _STATUS, _SCORE = range(3)
+_HEADERS = ("Landmark", "Status", "Score")
+_HEADER_HELP = (
+    "The landmarks of this project. The bold one is placed by the next click on the image.",
+    "What is known of the landmark in this image.",
+    "How sure the model is of its prediction, from 0 to 1.",
+)
+
+
+class LandmarkModel(QAbstractTableModel):
+    """One row a landmark; an edit changes only the rows of its landmarks."""
+
+    def __init__(self, session: Session, parent: QWidget) -> None:
+        super().__init__(parent)
+        self._session = session
+        self._names: tuple[str, ...] = ()
+        self._current = ""
+        follow(self, session.project_changed, self._reset)
+        follow(self, session.case_changed, self._all_changed)
+        follow(self, session.landmarks_changed, self._rows_changed)
+        follow(self, session.current_changed, self._current_changed)
+        self._reset()
+
+    def row_of(self, name: str) -> int:
+        """The row of a landmark, -1 for none."""
+        return self._names.index(name) if name in self._names else -1
+
+    def name_at(self, row: int) -> str:
+        """The landmark of a row."""
+        return self._names[row]
+
+    # ---- what Qt asks
+
+    def rowCount(self, parent: _Index = _ROOT) -> int:
+        """Called by Qt."""
+        return 0 if parent.isValid() else len(self._names)
+
+    def columnCount(self, parent: _Index = _ROOT) -> int:
+        """Called by Qt."""
+        return 0 if parent.isValid() else len(_HEADERS)
+
+    def headerData(self, section: int, orientation: Qt.Orientation, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
+        """Called by Qt."""
+        if orientation == Qt.Orientation.Horizontal and role == Qt.ItemDataRole.DisplayRole:
+            return _HEADERS[section]
+        if orientation == Qt.Orientation.Horizontal and role == Qt.ItemDataRole.ToolTipRole:
+            return _HEADER_HELP[section]
+        return None
+
+    def data(self, index: _Index, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
+        """Called by Qt."""
+        project = self._session.project
+        if project is None or not index.isValid():
+            return None
+        name = self._names[index.row()]
+        status = self._status(name)
+        if role == Qt.ItemDataRole.DisplayRole:
+            return self._text(name, status, index.column())
+        if role == Qt.ItemDataRole.DecorationRole and index.column() == _NAME:
+            return status_icon(project.schema.definition(name).color, status)
+        if role == Qt.ItemDataRole.FontRole and name == self._current:
+            font = QFont()
+            font.setBold(True)
+            return font
+        if role == Qt.ItemDataRole.ToolTipRole:
+            where = project.schema.definition(name).description
+            return STATUS_HELP[status] if index.column() == _STATUS or not where else where
+        return None
+
+    def _text(self, name: str, status: LandmarkStatus, column: int) -> str:
+        if column == _NAME:
+            return name
+        if column == _STATUS:
+            return STATUS_WORDS[status]
+        shown = self._session.shown
+        score = math.nan if shown is None else shown.score_of(name)
+        return "" if math.isnan(score) else f"{score:.2f}"
+
+    def _status(self, name: str) -> LandmarkStatus:
+        shown = self._session.shown
+        return LandmarkStatus.UNPLACED if shown is None else shown.status_of(name)
+
+    # ---- what the session tells
+
+    def _reset(self) -> None:
+        self.beginResetModel()
+        self._names = self._session.names
+        self.endResetModel()
+
+    def _all_changed(self) -> None:
+        self._rows_changed(self._names)
+
+    def _rows_changed(self, names: tuple[str, ...]) -> None:
+        for row in sorted({self.row_of(name) for name in names}):
+            if row >= 0:
+                self.dataChanged.emit(self.index(row, 0), self.index(row, len(_HEADERS) - 1))
+
+    def _current_changed(self, name: str) -> None:
+        before, self._current = self._current, name
+        self._rows_changed((before, name))
+
+
+class LandmarkTable(QTableView):
+    """The table. Choosing a row by mouse or arrow keys makes its landmark the current one."""
+
+    chosen = Signal(str)
+    """A person chose this landmark: bring it into view."""
+
+    def __init__(self, session: Session, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self._session = session
+        self._following = False
+        self._model = LandmarkModel(session, self)
+        self.setModel(self._model)
+        self.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
+        self.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
+        self.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
+        self.setShowGrid(False)
+        self.setAlternatingRowColors(False)
+        self.setTabKeyNavigation(False)
+        self.setIconSize(QSize(18, 18))
+        self.setMinimumHeight(90)
+        self.verticalHeader().hide()
+        header = self.horizontalHeader()
+        header.setHighlightSections(False)
+        header.setSectionResizeMode(_NAME, QHeaderView.ResizeMode.Stretch)
+        header.setSectionResizeMode(_STATUS, QHeaderView.ResizeMode.ResizeToContents)
+        header.setSectionResizeMode(_SCORE, QHeaderView.ResizeMode.ResizeToContents)
+        header.setDefaultAlignment(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter)
+        self.selectionModel().currentRowChanged.connect(self._row_chosen)
+        self.clicked.connect(self._row_chosen)
+        follow(self, session.current_changed, self._select)
+        self._select(session.current or "")
+
+    def _row_chosen(self, index: QModelIndex, _: QModelIndex | None = None) -> None:
+        if index.isValid() and not self._following:
+            name = self._model.name_at(index.row())
+            self._session.set_current(name)
+            self.chosen.emit(name)
+
+    def _select(self, name: str) -> None:
+        """Follow the session without telling it again."""
+        self._following = True
+        row = self._model.row_of(name)
+        if row < 0:
+            self.clearSelection()
+            self.setCurrentIndex(QModelIndex())
+        elif row != self.currentIndex().row() or not self.selectionModel().isRowSelected(row, QModelIndex()):
+            self.selectRow(row)
+        self._following = False

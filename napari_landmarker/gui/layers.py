@@ -1,0 +1,270 @@
+"""The only code between napari layers and landmarks: the image of the open case and its points, kept in step."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from napari.layers import Image as ImageLayer
+from napari.layers import Layer, Points
+from napari.utils.colormaps.standardize_color import transform_color
+from napari.viewer import Viewer
+
+from napari_landmarker.engine.geometry import FloatArray, Grid
+from napari_landmarker.engine.landmarks import LandmarkStatus, StatusArray
+from napari_landmarker.gui.contrast import text_colors
+from napari_landmarker.state.session import Session
+
+POINTS_NAME = "Landmarks"
+#: Diameter of a point on the screen, in screen pixels: of the current landmark, and of all others.
+CURRENT_SIZE_PX, SIZE_PX = 20.0, 15.0
+TEXT_SIZE = 10
+#: Room between a point and its name.
+_GAP = "   "
+
+
+def layer_geometry(grid: Grid) -> dict[str, Any]:
+    """What a layer on this grid needs: ``scale``, ``units`` and ``axis_labels``."""
+    return {
+        "scale": (1.0,) * grid.ndim if grid.spacing is None else grid.spacing,
+        "units": ("pixel" if grid.spacing is None else "mm",) * grid.ndim,
+        "axis_labels": ("z", "y", "x")[-grid.ndim :],
+    }
+
+
+class CaseLayers:
+    """Shows the open case of a session as an image layer and a points layer.
+
+    The points layer takes no edits of its own: clicks reach the session through the canvas tool, and what the session
+    holds is drawn. A layer that a person deletes comes back with the next case.
+
+    Attributes:
+        image: the image layer, None while no case is open.
+        points: the points layer, None while no case is open.
+        names: the landmark of each row of the points layer.
+    """
+
+    def __init__(self, viewer: Viewer, session: Session) -> None:
+        self.viewer = viewer
+        self.session = session
+        self.image: ImageLayer | None = None
+        self.points: Points | None = None
+        self.names: tuple[str, ...] = ()
+        self._names_visible = True
+        session.case_changed.connect(self._show_case)
+        session.landmarks_changed.connect(self._on_landmarks)
+        session.current_changed.connect(self._size)
+        viewer.scene.camera.events.zoom.connect(self._size)
+
+    def close(self) -> None:
+        """Take the layers away and stop following the session."""
+        self.session.case_changed.disconnect(self._show_case)
+        self.session.landmarks_changed.disconnect(self._on_landmarks)
+        self.session.current_changed.disconnect(self._size)
+        self.viewer.scene.camera.events.zoom.disconnect(self._size)
+        self._clear()
+
+    # ---- where things are
+
+    def index_of(self, position: npt.ArrayLike) -> FloatArray:
+        """Index coordinates ``(D,)`` of a world position of the viewer; whole numbers along axes that are not shown."""
+        assert self.points is not None
+        index = np.asarray(self.points.world_to_data(position), dtype=np.float64)
+        hidden = self._hidden_axes()
+        index[hidden] = np.round(index[hidden])
+        return index
+
+    def distance_on_screen_px(self, position: npt.ArrayLike) -> FloatArray:
+        """Distance of every point of the layer to a world position, in screen pixels; infinite on other slices."""
+        assert self.points is not None
+        if not self.names:
+            return np.empty(0)
+        offset = np.asarray(self.points.data) - self.points.world_to_data(position)
+        hidden = self._hidden_axes()
+        shown = [axis for axis in range(self.points.ndim) if axis not in hidden]
+        scale = np.asarray(self.points.scale)[shown]
+        distance = np.linalg.norm(offset[:, shown] * scale, axis=1) * self.viewer.scene.camera.zoom
+        elsewhere = (np.abs(offset[:, hidden]) > 0.5).any(axis=1)
+        return np.where(elsewhere, np.inf, distance)
+
+    def name_near(self, position: npt.ArrayLike, within_px: float) -> str | None:
+        """The landmark nearest to a world position, if one is drawn within so many screen pixels."""
+        distance = self.distance_on_screen_px(position) if self.points is not None else np.empty(0)
+        if distance.size == 0 or distance.min() > within_px:
+            return None
+        return self.names[int(distance.argmin())]
+
+    def is_ours(self, layer: Layer | None) -> bool:
+        """Whether clicks on this active layer are meant for landmarks: our image, points, anything we draw, or none."""
+        return layer is None or layer in (self.image, self.points) or "landmarker" in layer.metadata
+
+    def bring_into_view(self, name: str) -> None:
+        """Go to the slice of a landmark, and centre on it where it lies outside of what is seen."""
+        shown = self.session.shown
+        if self.points is None or shown is None or not shown.status_of(name).has_point:
+            return
+        self._go_to(shown.point(name))
+        self._centre_on(np.asarray(self.points.data_to_world(shown.point(name))))
+
+    # ---- drawing
+
+    def preview(self, name: str, point: FloatArray) -> None:
+        """Draw a landmark elsewhere while it is dragged; the session does not know yet."""
+        if self.points is not None and name in self.names:
+            data = np.array(self.points.data)
+            data[self.names.index(name)] = point
+            self.points.data = data
+
+    def show_names(self, visible: bool) -> None:
+        """Write the landmarks' names beside their points, or not."""
+        self._names_visible = visible
+        if self.points is not None:
+            self.points.text.visible = visible
+
+    def redraw(self) -> None:
+        """Draw the points as the session has them."""
+        shown, project, layer = self.session.shown, self.session.project, self.points
+        if layer is None or shown is None or project is None:
+            return
+        rows = np.flatnonzero(shown.placed)
+        self.names = tuple(shown.names[row] for row in rows)
+        layer.data = shown.points[rows]
+        layer.features = {"name": np.array(self.names, dtype=object)}
+        if len(rows):
+            self._color(layer, [project.schema.definition(name).color for name in self.names], shown.status[rows])
+        self._size()
+        layer.selected_data = set()
+
+    def _size(self, _: object = None) -> None:
+        """Points keep their size on the screen, whatever the zoom."""
+        if self.points is not None and self.names:
+            pixel = self.viewer.scene.camera.zoom * self.points.scale[-1]
+            sizes = [CURRENT_SIZE_PX if name == self.session.current else SIZE_PX for name in self.names]
+            self.points.size = np.array(sizes) / pixel
+
+    def _color(self, layer: Points, colors: Sequence[str], status: StatusArray) -> None:
+        """Full disc: confirmed; full disc with white rim: edited; ring: predicted. A thin dark line sets each off."""
+        predicted, edited = status == LandmarkStatus.PREDICTED.value, status == LandmarkStatus.EDITED.value
+        border = np.tile(transform_color("black"), (len(colors), 1))
+        border[edited] = transform_color("white")
+        layer.face_color, layer.border_color = list(colors), border
+        layer.border_width = np.where(edited, 0.16, 0.08)
+        layer.symbol = np.where(predicted, "ring", "disc")
+        image, shown = self.session.image, self.image
+        if image is not None and shown is not None:
+            low, high = shown.contrast_limits
+            layer.text.color = text_colors(image, np.asarray(layer.data), (low, high))
+
+    # ---- inside
+
+    def _on_landmarks(self, _: object) -> None:
+        self.redraw()
+
+    def _show_case(self) -> None:
+        image = self.session.image
+        if image is None or self.session.case_id is None:
+            self._clear()
+            return
+        grid = image.grid
+        same = self.image is not None and self.image in self.viewer.layers
+        if same and self.image is not None:
+            same = self.image.ndim == grid.ndim and self.image.rgb == image.is_color
+        had_shape = self.image.data.shape if same and self.image is not None else None
+        if not same or self.image is None:
+            self._clear()
+            self.image = ImageLayer(image.array, rgb=image.is_color, **layer_geometry(grid))
+            _refuse_native_edits(self.image)
+            self.viewer.add_layer(self.image)
+        else:
+            self.image.data = image.array
+            _set_geometry(self.image, grid)
+            if not image.is_color:
+                self.image.reset_contrast_limits()
+        self.image.name = self.session.case_id
+        self._show_points(grid)
+        if had_shape != image.array.shape:
+            self.viewer.reset_view()
+        self._go_to_first(grid)
+
+    def _show_points(self, grid: Grid) -> None:
+        if self.points is None or self.points not in self.viewer.layers:
+            self.points = _new_points(grid)
+            self.points.text.visible = self._names_visible
+            _refuse_native_edits(self.points)
+            self.viewer.add_layer(self.points)
+        else:
+            self.points.data = np.empty((0, grid.ndim))
+            _set_geometry(self.points, grid)
+        self.redraw()
+        self.viewer.layers.selection.active = self.points
+
+    def _go_to_first(self, grid: Grid) -> None:
+        """Show the slice of the first landmark that has a place, or else the middle one."""
+        if grid.ndim < 3 or self.points is None:
+            return
+        index = (np.asarray(grid.shape) - 1) // 2
+        if self.names and self.session.shown is not None:
+            index = self.session.shown.point(self.names[0])
+        self._go_to(index)
+
+    def _go_to(self, index: npt.ArrayLike) -> None:
+        """Move the sliders to the centre of the slice that index coordinates ``(D,)`` lie in."""
+        if self.points is not None:
+            world = np.asarray(self.points.data_to_world(np.round(index)))
+            first = self.viewer.dims.ndim - self.points.ndim
+            for axis in self._hidden_axes():
+                self.viewer.dims.set_point(first + axis, world[axis])
+
+    def _clear(self) -> None:
+        for layer in (self.points, self.image):
+            if layer is not None and layer in self.viewer.layers:
+                self.viewer.layers.remove(layer)
+        self.image = self.points = None
+        self.names = ()
+
+    def _hidden_axes(self) -> list[int]:
+        """Axes of the image that are not on the screen but chosen by a slider."""
+        first = self.viewer.dims.ndim - (self.points.ndim if self.points is not None else 0)
+        return [axis - first for axis in self.viewer.dims.not_displayed if axis >= first]
+
+    def _centre_on(self, world: FloatArray) -> None:
+        camera, dims = self.viewer.scene.camera, self.viewer.dims
+        if dims.ndisplay != 2 or self.points is None:
+            return
+        first = dims.ndim - self.points.ndim
+        target = np.array([world[axis - first] for axis in dims.displayed if axis >= first])
+        if len(target) != 2:
+            return
+        centre = np.asarray(camera.center)[-2:]
+        half = np.asarray(self.viewer.canvas.size, dtype=np.float64) / 2 / camera.zoom
+        if (np.abs(target - centre) > half).any():
+            camera.center = (0.0, float(target[0]), float(target[1]))
+
+
+def _new_points(grid: Grid) -> Points:
+    """An empty points layer on a grid, with names as text."""
+    return Points(
+        np.empty((0, grid.ndim)),
+        ndim=grid.ndim,
+        name=POINTS_NAME,
+        features={"name": np.empty(0, dtype=object)},
+        text={"string": _GAP + "{name}", "anchor": "upper_left", "size": TEXT_SIZE, "color": "white"},
+        **layer_geometry(grid),
+    )
+
+
+def _refuse_native_edits(layer: Layer) -> None:
+    """Neither napari's own point tools nor moving a layer as a whole; napari allows both again at new data."""
+
+    def refuse() -> None:
+        layer.editable = False
+
+    layer.events.editable.connect(refuse)
+    refuse()
+
+
+def _set_geometry(layer: Layer, grid: Grid) -> None:
+    for key, value in layer_geometry(grid).items():
+        setattr(layer, key, value)

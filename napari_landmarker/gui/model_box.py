@@ -1,0 +1,83 @@
+"""`ModelBox`: the models of the project to choose from, and what the chosen one is."""
+
+from __future__ import annotations
+
+from qtpy.QtWidgets import QVBoxLayout, QWidget
+
+from napari_landmarker.engine.errors import LandmarkerError
+from napari_landmarker.gui.links import follow
+from napari_landmarker.gui.scroll_panel import choice, wrapped
+from napari_landmarker.state.session import Session
+
+
+class ModelBox(QWidget):
+    """Shows and sets the session's active model.
+
+    Args:
+        session: what is open.
+        parent: as in Qt.
+    """
+
+    def __init__(self, session: Session, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.session = session
+        self.combo = choice()
+        self.combo.setToolTip("The model that predicts and is judged. New models come from the Train tab.")
+        self.combo.activated.connect(self._chosen)
+        self.about = wrapped()
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.addWidget(self.combo)
+        layout.addWidget(self.about)
+        self._shown: str | None = None
+        follow(self, session.project_changed, self._refill)
+        follow(self, session.models_changed, self._refill)
+        follow(self, session.predictions_changed, self._show_active)
+        self._refill()
+
+    def _refill(self) -> None:
+        project = self.session.project
+        models = () if project is None else project.models
+        self.combo.clear()
+        self.combo.addItems(list(models) or ["no model yet"])
+        self.combo.setEnabled(bool(models))
+        self._shown = None
+        self._show_active()
+
+    def _show_active(self) -> None:
+        model = self.session.model
+        none = -1 if self.combo.isEnabled() else 0
+        self.combo.setCurrentIndex(none if model is None else self.combo.findText(model))
+        if self._shown != (model or ""):
+            self._shown = model or ""
+            self.about.setText(self._about(model))
+
+    def _chosen(self, row: int) -> None:
+        try:
+            self.session.set_model(self.combo.itemText(row))
+        except LandmarkerError as error:
+            self.session.failed.emit(str(error))
+            self._show_active()
+
+    def _about(self, model: str | None) -> str:
+        """What a model is, in a few words."""
+        from napari_landmarker.engine.predict import read_info
+
+        project = self.session.project
+        if project is None:
+            return "Open or create a project first."
+        if model is None:
+            return "Train a model first (tab Train)."
+        try:
+            info = read_info(project.model_path(model))
+        except LandmarkerError as error:
+            return str(error)
+        known = [name for name in project.schema.names if name in info.names]
+        finds = "all landmarks" if len(known) == len(project.schema.names) else ", ".join(known) or "no landmark"
+        mean = info.validation_error
+        judged = (
+            "not checked on held-out images"
+            if mean is None
+            else f"mean error {mean:.3g} {info.unit} on held-out images"
+        )
+        return f"Finds {finds} of this project. Learnt from {info.n_train} images; {judged}."

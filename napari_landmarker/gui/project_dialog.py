@@ -1,0 +1,190 @@
+"""`ProjectDialog`: a new project from a folder of images."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+from qtpy.QtCore import Qt
+from qtpy.QtWidgets import (
+    QApplication,
+    QDialog,
+    QDialogButtonBox,
+    QFormLayout,
+    QHBoxLayout,
+    QLabel,
+    QLineEdit,
+    QPlainTextEdit,
+    QPushButton,
+    QVBoxLayout,
+    QWidget,
+)
+
+from napari_landmarker.engine.errors import GeometryError, LandmarkerError, ProjectError
+from napari_landmarker.engine.exchange import create_project, parse_schema
+from napari_landmarker.engine.io import find_images, read_geometry
+from napari_landmarker.engine.landmarks import LandmarkSchema
+from napari_landmarker.engine.project import Project
+from napari_landmarker.gui.file_choice import choose_file, choose_folder
+
+
+class ProjectDialog(QDialog):
+    """Asks for what a project needs and makes it. What is wrong stands in the dialog, which stays open.
+
+    Attributes:
+        project: the project that was made, None until then.
+    """
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.project: Project | None = None
+        self.setWindowTitle("New project")
+        self.setMinimumWidth(560)
+        self.images, self.annotations, self.folder, self.spacing = (QLineEdit() for _ in range(4))
+        self.landmarks = QPlainTextEdit()
+        self.landmarks.setPlaceholderText("One name a line, in the order in which you want to place them")
+        self.landmarks.setTabChangesFocus(True)
+        self.landmarks.setMinimumHeight(120)
+        self.landmarks.setStyleSheet("QPlainTextEdit { border: 1px solid #868e93; border-radius: 2px; }")
+        self.images.setPlaceholderText("Folder with the images; they stay where they are")
+        self.annotations.setPlaceholderText("Landmarks placed already (optional)")
+        self.folder.setPlaceholderText("New folder for landmarks, models and reports")
+        self.spacing.setPlaceholderText("Millimetres per pixel, such as 0.25; empty if unknown")
+        self.spacing.setToolTip(
+            "One number for all directions, or one for each: rows, columns in 2D; slices, rows, columns in 3D.\n"
+            "It replaces what the files state. Without it, distances are in pixels where the files state nothing."
+        )
+        self.problem = QLabel()
+        self.problem.setWordWrap(True)
+        self.problem.setTextFormat(Qt.TextFormat.PlainText)
+        self.problem.setStyleSheet("color: #e5484d; font-weight: bold;")
+        self.problem.hide()
+        self.images.textChanged.connect(self._suggest_folder)
+        self._suggested = ""
+        self._lay_out()
+
+    def _lay_out(self) -> None:
+        names = QWidget()
+        column = QVBoxLayout(names)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.addWidget(self.landmarks)
+        column.addWidget(_button("Read names from a file…", self._choose_names), 0, Qt.AlignmentFlag.AlignLeft)
+        form = QFormLayout()
+        form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.ExpandingFieldsGrow)
+        form.addRow("Images", _with_buttons(self.images, ("Browse…", self._choose_images)))
+        form.addRow("Landmarks", names)
+        form.addRow("Pixel size", self.spacing)
+        buttons = (("Folder…", self._choose_annotations), ("File…", self._choose_annotation_file))
+        form.addRow("Annotations", _with_buttons(self.annotations, *buttons))
+        form.addRow("Project folder", _with_buttons(self.folder, ("Browse…", self._choose_folder)))
+        box = QDialogButtonBox(QDialogButtonBox.StandardButton.Cancel)
+        self.create = box.addButton("Create project", QDialogButtonBox.ButtonRole.AcceptRole)
+        box.accepted.connect(self.accept)
+        box.rejected.connect(self.reject)
+        layout = QVBoxLayout(self)
+        layout.addLayout(form)
+        layout.addWidget(self.problem)
+        layout.addWidget(box)
+
+    # ---- making it
+
+    def accept(self) -> None:
+        """Make the project; on a problem, say it and stay open. Called by Qt."""
+        QApplication.setOverrideCursor(Qt.CursorShape.WaitCursor)
+        try:
+            self.project = self._make()
+        except LandmarkerError as error:
+            self.problem.setText(str(error))
+            self.problem.show()
+        finally:
+            QApplication.restoreOverrideCursor()
+        if self.project is not None:
+            super().accept()
+
+    def _make(self) -> Project:
+        if not self.images.text().strip():
+            raise ProjectError("Choose the folder with the images first.")
+        if not self.folder.text().strip():
+            raise ProjectError("Choose a folder for the project.")
+        names = [line.strip() for line in self.landmarks.toPlainText().splitlines() if line.strip()]
+        schema = LandmarkSchema.from_names(names)
+        images = find_images(Path(self.images.text().strip()).expanduser())
+        annotations = self.annotations.text().strip()
+        return create_project(
+            self.folder.text().strip(),
+            schema,
+            images,
+            annotations=annotations or None,
+            spacing=_parse_spacing(self.spacing.text(), images),
+        )
+
+    # ---- choosing
+
+    def _suggest_folder(self, images: str) -> None:
+        if self.folder.text() != self._suggested or not images.strip():
+            return
+        path = Path(images.strip())
+        self._suggested = str(path.with_name(f"{path.name}-landmarks"))
+        self.folder.setText(self._suggested)
+
+    def _choose_images(self) -> None:
+        _fill(self.images, choose_folder(self, "Folder with images"))
+
+    def _choose_folder(self) -> None:
+        _fill(self.folder, choose_folder(self, "Folder for the project"))
+
+    def _choose_annotations(self) -> None:
+        _fill(self.annotations, choose_folder(self, "Folder with annotations"))
+
+    def _choose_annotation_file(self) -> None:
+        kinds = "Annotations (*.csv *.json)"
+        _fill(self.annotations, choose_file(self, "File with annotations", kinds))
+
+    def _choose_names(self) -> None:
+        path = choose_file(self, "File with the names of the landmarks", "Names (*.txt *.csv *.json)")
+        if path is None:
+            return
+        try:
+            self.landmarks.setPlainText("\n".join(parse_schema(str(path)).names))
+            self.problem.hide()
+        except LandmarkerError as error:
+            self.problem.setText(str(error))
+            self.problem.show()
+
+
+def _parse_spacing(text: str, images: list[Path]) -> tuple[float, ...] | None:
+    """Millimetres in array order; one number counts for all axes. GeometryError for anything else."""
+    parts = text.replace(";", ",").replace("×", ",").replace("x", ",").split(",")
+    parts = [part for part in parts if part.strip()]
+    if not parts:
+        return None
+    ndim = read_geometry(images[0]).grid.ndim
+    try:
+        numbers = tuple(float(part) for part in parts)
+    except ValueError as error:
+        raise GeometryError(f"The pixel size '{text}' is no number of millimetres: type one such as 0.25.") from error
+    if len(numbers) not in (1, ndim):
+        raise GeometryError(f"The pixel size needs one number, or {ndim} with commas between, for {ndim}D images.")
+    return numbers * ndim if len(numbers) == 1 else numbers
+
+
+def _fill(line: QLineEdit, path: Path | None) -> None:
+    if path is not None:
+        line.setText(str(path))
+
+
+def _button(text: str, action: Callable[[], None]) -> QPushButton:
+    button = QPushButton(text)
+    button.setAutoDefault(False)
+    button.clicked.connect(lambda _=False: action())
+    return button
+
+
+def _with_buttons(line: QLineEdit, *buttons: tuple[str, Callable[[], None]]) -> QWidget:
+    box = QWidget()
+    row = QHBoxLayout(box)
+    row.setContentsMargins(0, 0, 0, 0)
+    row.addWidget(line, 1)
+    for text, action in buttons:
+        row.addWidget(_button(text, action))
+    return box

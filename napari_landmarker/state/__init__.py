@@ -1,0 +1,1 @@
+"""What the open session knows. Qt and napari are never imported here."""

@@ -1,0 +1,67 @@
+"""Edits as values: what changed in one case, from what to what. Every edit knows its inverse."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from napari_landmarker.engine.landmarks import LandmarkSet
+
+
+@dataclass(frozen=True, eq=False)
+class Edit:
+    """A change of some landmarks of one case.
+
+    Attributes:
+        case_id: the case that changes.
+        before: the annotations of the landmarks that change, as they were; only those landmarks.
+        after: the same landmarks as they become.
+        hides: landmarks whose prediction is no longer shown.
+        reveals: landmarks whose prediction is shown again.
+    """
+
+    case_id: str
+    before: LandmarkSet
+    after: LandmarkSet
+    hides: frozenset[str] = frozenset()
+    reveals: frozenset[str] = frozenset()
+
+    @classmethod
+    def between(
+        cls,
+        case_id: str,
+        before: LandmarkSet,
+        after: LandmarkSet,
+        names: Iterable[str],
+        *,
+        hides: Iterable[str] = (),
+        reveals: Iterable[str] = (),
+    ) -> Edit:
+        """The change of ``names`` from one set of a case to another."""
+        names = tuple(names)
+        return cls(case_id, before.reordered(names), after.reordered(names), frozenset(hides), frozenset(reveals))
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The landmarks that change."""
+        return self.before.names
+
+    @property
+    def inverse(self) -> Edit:
+        """The edit that undoes this one."""
+        return Edit(self.case_id, self.after, self.before, hides=self.reveals, reveals=self.hides)
+
+    @property
+    def changes_something(self) -> bool:
+        """Whether anything differs afterwards."""
+        return self.before != self.after or bool(self.hides or self.reveals)
+
+    def applied_to(self, landmarks: LandmarkSet) -> LandmarkSet:
+        """The set with this edit's landmarks as they become; all others stay as they are."""
+        for name in self.names:
+            landmarks = landmarks.taking(name, self.after)
+        return landmarks
+
+    def hidden_after(self, hidden: frozenset[str]) -> frozenset[str]:
+        """Which predictions are hidden afterwards, given which are hidden now."""
+        return (hidden | self.hides) - self.reveals

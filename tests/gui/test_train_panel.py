@@ -1,0 +1,270 @@
+"""`TrainPanel`: training from the window."""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from napari import Viewer
+from pytestqt.qtbot import QtBot
+from qtpy.QtCore import QPoint, Qt, QTimer
+from qtpy.QtWidgets import QWidget
+
+from napari_landmarker.engine.landmarks import LandmarkStatus
+from napari_landmarker.engine.project import Project, Split
+from napari_landmarker.gui.close_guard import Answer, CloseGuard
+from napari_landmarker.gui.tasks import TrainingProcess
+from napari_landmarker.gui.train_panel import TrainPanel
+from napari_landmarker.gui.widget import LandmarkerWidget
+from napari_landmarker.state.session import Session
+from napari_landmarker.state.training import TrainingState
+
+EVENTS = """
+import json, sys, time
+def say(**event): print(json.dumps(event), flush=True)
+say(event="started", model="fast-1", preset="fast", device="cpu", n_train=2, n_validation=1, unit="px", max_minutes=1)
+for step in range(1, 4):
+    now = dict(epoch=step, step=step, train_loss=4 / step, elapsed_s=60 * step, remaining_s=130)
+    say(event="progress", fraction=step / 4, **now)
+    say(event="epoch", validation_loss=5 / step, validation_error=(9, 4, 6)[step - 1], unit="px", **now)
+word = sys.stdin.readline().strip()
+if word == "stop":
+    say(event="finished", model="fast-1", validation_error=4, unit="px", stopped=True, elapsed_s=180)
+elif word == "cancel":
+    say(event="cancelled")
+"""
+
+
+class Heartbeat:
+    """Beats every 10 ms as long as the event loop turns; knows the longest pause, in seconds."""
+
+    def __init__(self) -> None:
+        self.longest_s = 0.0
+        self.beats = 0
+        self._last = time.perf_counter()
+        self._timer = QTimer()
+        self._timer.setTimerType(Qt.TimerType.PreciseTimer)
+        self._timer.timeout.connect(self._beat)
+        self._timer.start(10)
+
+    def _beat(self) -> None:
+        now = time.perf_counter()
+        self.longest_s = max(self.longest_s, now - self._last)
+        self._last, self.beats = now, self.beats + 1
+
+    def stop(self) -> None:
+        self._timer.stop()
+
+
+def click(qtbot: QtBot, button: QWidget) -> None:
+    assert button.isVisible()
+    assert button.isEnabled()
+    qtbot.mouseClick(button, Qt.MouseButton.LeftButton, pos=QPoint(5, 5))
+
+
+def annotate(session: Session) -> None:
+    """Place every landmark in every image of the project."""
+    assert session.project is not None
+    for case in session.project.cases:
+        session.open_case(case.id)
+        for number, name in enumerate(session.names):
+            session.set_current(name)
+            assert session.place(np.full(session.image.grid.ndim, 20.0 + 15 * number))
+
+
+@pytest.fixture
+def panel(widget: LandmarkerWidget, project_2d: Project, qtbot: QtBot) -> Iterator[TrainPanel]:
+    """The panel of a project of three annotated images, in front."""
+    for number, case in enumerate(project_2d.cases):
+        project_2d.set_split(case.id, Split.VALIDATION if number == 2 else Split.TRAIN)
+    widget.session.open_project(project_2d)
+    annotate(widget.session)
+    widget.tabs.setCurrentWidget(widget.train)
+    qtbot.waitUntil(lambda: "Learns from" in widget.train.numbers.text(), timeout=5_000)
+    yield widget.train
+    process = TrainingProcess.active()
+    if process is not None:
+        process.kill()
+
+
+@pytest.fixture
+def fake_run(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[[str], None]:
+    """Let the panel start a script instead of a training."""
+
+    def use(script: str = EVENTS) -> None:
+        path = tmp_path / "fake_run.py"
+        path.write_text(script, encoding="utf-8")
+        monkeypatch.setattr(
+            "napari_landmarker.gui.train_panel.training_command", lambda *_: [sys.executable, str(path)]
+        )
+
+    return use
+
+
+def test_trains_stops_and_predicts_while_the_window_stays_alive(
+    panel: TrainPanel, widget: LandmarkerWidget, qtbot: QtBot, told: list[str]
+) -> None:
+    project = widget.session.project
+    assert project is not None
+    panel.minutes.setValue(3)
+    heart = Heartbeat()
+    click(qtbot, panel.start)
+    process = panel.process
+    assert process is not None
+    run = process.run
+    qtbot.waitUntil(lambda: len(run.losses) >= 3 or run.state.ended, timeout=120_000)
+    assert not run.state.ended, (run.message, process.errors)
+    click(qtbot, panel.stop)
+    qtbot.waitUntil(lambda: run.state.ended, timeout=120_000)
+    heart.stop()
+    assert (run.state, run.stopped, told) == (TrainingState.FINISHED, True, [])
+    assert heart.beats > 100
+    assert heart.longest_s < 0.2
+    assert project.models == (run.model,)
+    assert widget.session.model == run.model
+
+    widget.session.open_case(project.cases[0].id)
+    for name in widget.session.names:
+        widget.session.remove(name)
+    click(qtbot, panel.use)
+    assert widget.tabs.currentWidget() is widget.predict
+    click(qtbot, widget.predict.one)
+    qtbot.waitUntil(lambda: widget.predict.task is None, timeout=60_000)
+    shown = widget.session.shown
+    assert shown is not None
+    assert set(shown.status) == {LandmarkStatus.PREDICTED.value}
+    assert project.prediction_path(project.cases[0].id, run.model).exists()
+    assert widget.session.prediction is not None
+    assert told == []
+
+
+def test_numbers_before_the_start(panel: TrainPanel, widget: LandmarkerWidget, qtbot: QtBot) -> None:
+    assert panel.numbers.text() == (
+        "Learns from 2 annotated images. Checks itself on 1 annotated image that it does not learn from."
+    )
+    project = widget.session.project
+    assert project is not None
+    for case in project.cases:
+        widget.session.set_split(case.id, Split.TEST)
+    qtbot.waitUntil(lambda: "Annotate at least one image" in panel.numbers.text(), timeout=5_000)
+    assert not panel.start.isEnabled()
+    assert panel.start.toolTip() == panel.numbers.text()
+
+
+def test_without_a_project_nothing_can_start(widget: LandmarkerWidget) -> None:
+    assert not widget.train.start.isEnabled()
+    assert widget.train.start.toolTip() == "Open or create a project first."
+
+
+def test_preset_sets_the_time(panel: TrainPanel) -> None:
+    fast = panel.minutes.value()
+    panel.presets.buttons()[1].click()
+    assert panel.preset == "accurate"
+    assert panel.minutes.value() > fast
+
+
+def test_curve_stop_and_offer(
+    panel: TrainPanel, widget: LandmarkerWidget, qtbot: QtBot, fake_run: Callable[..., None], told: list[str]
+) -> None:
+    fake_run()
+    project = widget.session.project
+    assert project is not None
+    assert not panel.plot.isVisible()
+    click(qtbot, panel.start)
+    assert not panel.choices.isEnabled()
+    assert not panel.start.isVisible()
+    run = panel.process.run if panel.process else None
+    assert run is not None
+    qtbot.waitUntil(lambda: len(run.curve) == 3, timeout=10_000)
+    assert "about 2 min left" in panel.state.text().lower()
+    assert "Best mean error" in panel.state.text()
+    assert panel.bar.value() == 750
+    train, held_out = panel.plot.loss.series
+    assert list(train.xs) == [1, 2, 3]
+    assert list(held_out.ys) == [5, 2.5, pytest.approx(5 / 3)]
+    (error,) = panel.plot.error.series
+    assert list(error.ys) == [9, 4, 6]
+    assert error.mark == 1
+    pictured = panel.plot.error.grab().toImage()
+    assert len({pictured.pixel(x, y) for x in range(pictured.width()) for y in range(pictured.height())}) > 10
+    folder = project.model_path("fast-1") / "configs"
+    folder.mkdir(parents=True)
+    (folder / "metadata.json").write_text("{}", encoding="utf-8")
+    click(qtbot, panel.stop)
+    qtbot.waitUntil(lambda: panel.process is None, timeout=5_000)
+    assert panel.state.text() == "The model 'fast-1' is ready (stopped early). Mean error on held-out images: 4 px."
+    assert panel.start.isVisible()
+    assert panel.use.isVisible()
+    assert widget.session.model == "fast-1"
+    assert told == []
+
+
+def test_cancel(panel: TrainPanel, qtbot: QtBot, fake_run: Callable[..., None], told: list[str]) -> None:
+    fake_run()
+    click(qtbot, panel.start)
+    click(qtbot, panel.cancel)
+    qtbot.waitUntil(lambda: panel.process is None, timeout=5_000)
+    assert panel.state.text() == "The training was cancelled; no model was kept."
+    assert not panel.use.isVisible()
+    assert told == []
+
+
+def test_a_run_that_fails_is_told_once_and_the_next_can_start(
+    panel: TrainPanel, qtbot: QtBot, fake_run: Callable[..., None], told: list[str]
+) -> None:
+    fake_run("""print('{"event": "failed", "message": "The disk is full: make room."}')""")
+    click(qtbot, panel.start)
+    qtbot.waitUntil(lambda: panel.process is None, timeout=5_000)
+    assert told == ["The disk is full: make room."]
+    assert panel.state.text() == told[0]
+    assert panel.start.isEnabled()
+
+
+def test_a_run_survives_its_panel(
+    panel: TrainPanel, widget: LandmarkerWidget, qtbot: QtBot, fake_run: Callable[..., None]
+) -> None:
+    fake_run()
+    click(qtbot, panel.start)
+    process = panel.process
+    other = TrainPanel(widget.session)
+    qtbot.addWidget(other)
+    assert other.process is process
+    assert process is not None
+    qtbot.waitUntil(lambda: len(process.run.curve) == 3, timeout=10_000)
+    other.stop_training()
+    qtbot.waitUntil(lambda: panel.process is None and other.process is None, timeout=5_000)
+    assert other.state.text().startswith("The model 'fast-1' is ready")
+
+
+def test_a_script_that_closes_the_viewer_is_not_asked_about_a_training(
+    panel: TrainPanel, viewer: Viewer, qtbot: QtBot, fake_run: Callable[..., None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def ask(*_: object) -> Answer:
+        pytest.fail("a dialog would wait for ever")
+
+    monkeypatch.setattr(CloseGuard, "ask", ask)
+    fake_run()
+    click(qtbot, panel.start)
+    run = panel.process.run
+    qtbot.waitUntil(lambda: len(run.curve) == 3, timeout=10_000)
+    viewer.close()
+    assert run.state is TrainingState.CANCELLED
+
+
+def test_a_person_who_closes_the_viewer_is_asked_about_a_training(
+    panel: TrainPanel, viewer: Viewer, qtbot: QtBot, fake_run: Callable[..., None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answers = [Answer.STAY]
+    monkeypatch.setattr(CloseGuard, "ask", lambda *_: answers.pop(0))
+    fake_run()
+    click(qtbot, panel.start)
+    run = panel.process.run
+    window = panel.window()
+    window.close()
+    assert window.isVisible()
+    assert answers == []
+    assert not run.state.ended

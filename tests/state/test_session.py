@@ -1,0 +1,433 @@
+"""`Session`: edits, history, saving, predictions. No window."""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from PIL import Image as PillowImage
+
+from napari_landmarker.engine.errors import LandmarkerError, ModelError, ProjectError
+from napari_landmarker.engine.exchange import create_project
+from napari_landmarker.engine.geometry import AffineMap
+from napari_landmarker.engine.landmarks import LandmarkSchema, LandmarkSet, LandmarkStatus
+from napari_landmarker.engine.project import Project, Split
+from napari_landmarker.state.session import Session
+
+NAMES = ("A", "B", "C")
+SHAPE = (40, 50)
+
+
+@dataclass
+class Result:
+    """What a predictor returns."""
+
+    landmarks: LandmarkSet
+    heatmaps: np.ndarray
+    names: tuple[str, ...]
+    to_heatmap: AffineMap
+
+
+def result(session: Session, **points: tuple[float, float]) -> Result:
+    """A prediction of some landmarks, in an order of its own."""
+    names = tuple(reversed(NAMES))
+    grid = session.image.grid
+    scores = dict.fromkeys(points, 0.75)
+    landmarks = LandmarkSet.from_points(points, grid, names=names, status=LandmarkStatus.PREDICTED, score=scores)
+    return Result(landmarks, np.zeros((3, 10, 10), np.float32), names, AffineMap.identity(SHAPE))
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Project:
+    """Three images, three landmarks."""
+    paths = [tmp_path / f"{letter}.png" for letter in "xyz"]
+    for path in paths:
+        PillowImage.fromarray(np.zeros(SHAPE, np.uint8)).save(path)
+    project = create_project(tmp_path / "project", LandmarkSchema.from_names(NAMES), paths)
+    model = project.models_dir / "m" / "configs"
+    model.mkdir(parents=True)
+    (model / "metadata.json").write_text("{}", encoding="utf-8")
+    return project
+
+
+@pytest.fixture
+def session(project: Project) -> Session:
+    """The project, open at its first case."""
+    session = Session()
+    session.open_project(project)
+    return session
+
+
+def on_disk(session: Session, case_id: str | None = None) -> LandmarkSet:
+    """What another program would find."""
+    return Project.open(session.project.root).annotations(case_id or session.case_id)
+
+
+def words(session: Session) -> list[str]:
+    """The statuses that are shown."""
+    return [str(status) for status in session.shown.status]
+
+
+def test_opens_at_the_first_case_with_the_newest_model(session: Session) -> None:
+    assert (session.case_id, session.model, session.current) == ("x", "m", "A")
+    assert session.image.grid.shape == SHAPE
+    assert not (session.can_undo)
+    assert not (session.can_redo)
+    assert not (session.unsaved)
+
+
+def test_place_saves_at_once_and_steps_through_the_schema(session: Session) -> None:
+    currents: list[str] = []
+    session.current_changed.connect(currents.append)
+    for point in ((1, 2), (3.25, 4), (39.4, 49.4)):
+        assert session.place(point)
+    assert currents == ["B", "C", ""]
+    np.testing.assert_array_equal(on_disk(session).points, [(1, 2), (3.25, 4), (39.4, 49.4)])
+    assert words(session) == ["confirmed"] * 3
+    assert not session.place((5, 5)), "a stray click must not move a landmark that has its place"
+
+
+def test_steps_to_the_next_unplaced_one_after_the_chosen_one_round_and_round(session: Session) -> None:
+    session.set_current("C")
+    session.place((1, 1))
+    assert session.current == "A"
+
+
+@pytest.mark.parametrize("point", [(-0.6, 5), (5, 49.6), (40, 5), (np.nan, 5)])
+def test_a_click_outside_the_image_places_nothing(session: Session, point: tuple[float, float]) -> None:
+    assert not session.place(point)
+    assert (session.current, session.can_undo) == ("A", False)
+
+
+def test_move_keeps_confirmed_and_stops_at_the_border(session: Session) -> None:
+    session.place((1, 2))
+    session.move("A", (100, -7))
+    np.testing.assert_array_equal(on_disk(session).point("A"), (39.5, -0.5))
+    assert session.shown.status_of("A") == LandmarkStatus.CONFIRMED
+
+
+def test_remove_makes_it_current_and_absent_counts_as_done(session: Session) -> None:
+    session.place((1, 2))
+    session.mark_absent("B")
+    assert (session.current, session.progress("x")) == ("C", (2, 3))
+    session.remove("A")
+    assert (session.current, session.progress("x")) == ("A", (1, 3))
+    assert on_disk(session).status_of("B") == LandmarkStatus.ABSENT
+    assert words(session) == ["unplaced", "absent", "unplaced"]
+
+
+def test_progress_reads_a_case_once_and_an_edit_touches_only_its_own(
+    session: Session, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert [session.progress(case.id) for case in session.project.cases] == [(0, 3)] * 3
+    read: list[str] = []
+    monkeypatch.setattr(session.project, "annotations", lambda case_id: read.append(case_id))
+    told: list[tuple[str, ...]] = []
+    session.progress_changed.connect(told.append)
+    session.place((1, 1))
+    assert (read, told) == ([], [("x",)])
+    assert [session.progress(case.id) for case in session.project.cases] == [(1, 3), (0, 3), (0, 3)]
+
+
+# ---- history
+
+
+def test_undo_and_redo_go_across_images_and_open_them(session: Session) -> None:
+    session.place((1, 1))
+    session.open_case("z")
+    session.place((2, 2))
+    session.undo()
+    session.undo()
+    assert (session.case_id, session.can_undo, session.current) == ("x", False, "A")
+    assert not on_disk(session, "x").placed.any()
+    assert not on_disk(session, "z").placed.any()
+    session.redo()
+    session.redo()
+    assert session.case_id == "z"
+    np.testing.assert_array_equal(on_disk(session, "x").point("A"), (1, 1))
+    np.testing.assert_array_equal(on_disk(session, "z").point("A"), (2, 2))
+    session.undo()
+    session.place((9, 9))
+    assert not session.can_redo
+
+
+def test_undo_of_an_edit_whose_image_is_gone_is_told_and_stays_possible(session: Session, tmp_path: Path) -> None:
+    session.place((1, 1))
+    session.open_case("y")
+    (tmp_path / "x.png").rename(tmp_path / "away")
+    with pytest.raises(LandmarkerError, match=r"x\.png"):
+        session.undo()
+    assert (session.case_id, session.can_undo) == ("y", True)
+    (tmp_path / "away").rename(tmp_path / "x.png")
+    session.undo()
+    assert not on_disk(session, "x").placed.any()
+
+
+POINT = st.tuples(st.integers(0, 156).map(lambda n: n / 4), st.integers(0, 196).map(lambda n: n / 4))
+EDITS = st.lists(
+    st.one_of(
+        st.tuples(st.just("place"), st.sampled_from(NAMES), POINT),
+        st.tuples(st.just("move"), st.sampled_from(NAMES), POINT),
+        st.tuples(st.sampled_from(["remove", "mark_absent", "accept", "reset"]), st.sampled_from(NAMES), st.none()),
+        st.tuples(st.just("case"), st.sampled_from("xyz"), st.none()),
+        st.tuples(st.sampled_from(["accept_all", "undo", "redo"]), st.none(), st.none()),
+    ),
+    max_size=15,
+)
+
+
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(edits=EDITS)
+def test_undoing_everything_restores_and_redoing_everything_repeats(
+    project: Project, edits: list[tuple[str, str | None, tuple[float, float] | None]]
+) -> None:
+    shutil.rmtree(project.root / "annotations", ignore_errors=True)
+    session = Session()
+    session.open_project(Project.open(project.root))
+    for case_id in "xyz":
+        session.open_case(case_id)
+        session.take_prediction(case_id, result(session, A=(5, 6), C=(7, 8)))
+
+    def state() -> dict[str, list[object]]:
+        shown = {}
+        for case_id in "xyz":
+            session.open_case(case_id)
+            shown[case_id] = [session.shown, on_disk(session, case_id), session.progress(case_id)]
+        return shown
+
+    before = state()
+    for kind, target, point in edits:
+        if kind == "case":
+            session.open_case(target)
+        elif kind == "place":
+            session.set_current(target)
+            session.place(point)
+        elif kind == "move":
+            session.move(target, point)
+        elif target is None:
+            getattr(session, kind)()
+        else:
+            getattr(session, kind)(target)
+        assert on_disk(session) == session.annotations
+    while session.can_redo:
+        session.redo()
+    after = state()
+    while session.can_undo:
+        session.undo()
+    assert state() == before
+    while session.can_redo:
+        session.redo()
+    assert state() == after
+
+
+# ---- predictions
+
+
+def test_predictions_fill_what_is_not_annotated_and_are_saved_apart(session: Session) -> None:
+    session.place((1, 1))
+    heard: list[str] = []
+    session.heatmaps_changed.connect(lambda: heard.append("heatmaps"))
+    session.predictions_changed.connect(lambda: heard.append("predictions"))
+    given = result(session, A=(9, 9), B=(3, 4))
+    session.take_prediction("x", given)
+    assert words(session) == ["confirmed", "predicted", "unplaced"]
+    np.testing.assert_array_equal(session.shown.points[:2], [(1, 1), (3, 4)])
+    assert (session.shown.score_of("B"), session.current, session.prediction) == (0.75, "C", given)
+    assert session.progress("x") == (1, 3)
+    assert sorted(heard) == ["heatmaps", "predictions"]
+    assert on_disk(session).status_of("B") == LandmarkStatus.UNPLACED
+    np.testing.assert_array_equal(Project.open(session.project.root).predictions("x", "m").point("A"), (9, 9))
+
+
+def test_accept_move_and_reset_a_prediction(session: Session) -> None:
+    session.take_prediction("x", result(session, A=(9, 9), B=(3, 4), C=(5, 6)))
+    assert session.current is None
+    session.accept("A")
+    session.move("B", (3.5, 4))
+    assert words(session) == ["confirmed", "edited", "predicted"]
+    assert np.isnan(on_disk(session).score_of("A")), "a score is of a prediction, not of a person"
+    assert not session.can_reset("C")
+    assert session.can_reset("B")
+    session.reset("B")
+    assert words(session) == ["confirmed", "predicted", "predicted"]
+    session.accept_all()
+    assert words(session) == ["confirmed"] * 3
+    session.undo()
+    assert words(session) == ["confirmed", "predicted", "predicted"]
+
+
+def test_a_removed_prediction_stays_hidden_until_it_is_reset(session: Session) -> None:
+    session.take_prediction("x", result(session, A=(9, 9)))
+    session.remove("A")
+    assert (words(session)[0], session.current) == ("unplaced", "A")
+    session.open_case("y")
+    session.open_case("x")
+    assert words(session)[0] == "unplaced"
+    session.undo()
+    assert words(session)[0] == "predicted"
+    session.redo()
+    session.place((2, 2))
+    session.remove("A")
+    assert words(session)[0] == "unplaced"
+    session.reset("A")
+    assert words(session)[0] == "predicted"
+    assert Project.open(session.project.root).predictions("x", "m").placed[0]
+
+
+def test_a_prediction_of_another_case_or_model_is_only_saved(session: Session) -> None:
+    session.take_prediction("y", result(session, A=(9, 9)))
+    session.take_prediction("x", result(session, A=(9, 9)), model="other")
+    assert (words(session)[0], session.prediction) == ("unplaced", None)
+    session.open_case("y")
+    assert words(session)[0] == "predicted"
+    session.set_model(None)
+    assert words(session)[0] == "unplaced"
+    with pytest.raises(ModelError, match="No model is chosen"):
+        session.take_prediction("y", result(session, A=(9, 9)))
+    with pytest.raises(ModelError, match="no model 'gone'"):
+        session.set_model("gone")
+    session.set_model("m")
+    assert words(session)[0] == "predicted"
+
+
+def test_a_broken_prediction_file_is_told_and_does_not_stop_annotating(session: Session) -> None:
+    told: list[str] = []
+    session.failed.connect(told.append)
+    path = session.project.prediction_path("y", "m")
+    path.parent.mkdir(parents=True)
+    path.write_text("{", encoding="utf-8")
+    session.open_case("y")
+    assert session.place((1, 1))
+    assert len(told) == 1
+    assert "y.json" in told[0]
+
+
+# ---- import
+
+
+def test_import_fills_in_is_one_step_and_keeps_what_a_person_did(session: Session) -> None:
+    session.place((1, 1))
+    grid = session.image.grid
+    incoming = LandmarkSet.from_points({"A": (8, 8), "B": (2, 2)}, grid, names=NAMES)
+    assert session.apply_annotations({"x": incoming, "y": incoming}) == 2
+    np.testing.assert_array_equal(on_disk(session, "x").points[:2], [(1, 1), (2, 2)])
+    np.testing.assert_array_equal(on_disk(session, "y").points[:2], [(8, 8), (2, 2)])
+    assert (session.current, session.progress("y")) == ("C", (2, 3))
+    assert session.apply_annotations({"x": incoming}) == 0
+    session.undo()
+    assert not on_disk(session, "y").placed.any()
+    assert (session.case_id, list(on_disk(session, "x").placed)) == ("x", [True, False, False])
+
+
+# ---- when things go wrong
+
+
+def fail_to_save(*_: object) -> None:
+    raise ProjectError("The disk is full: free some space.")
+
+
+def test_a_save_that_fails_is_told_kept_and_tried_again(session: Session, monkeypatch: pytest.MonkeyPatch) -> None:
+    told: list[str] = []
+    session.failed.connect(told.append)
+    with monkeypatch.context() as patch:
+        patch.setattr(session.project, "save_annotations", fail_to_save)
+        session.place((1, 1))
+        assert session.unsaved
+        assert told == ["The disk is full: free some space."]
+        session.open_case("y")
+        session.open_case("x")
+        np.testing.assert_array_equal(session.annotations.point("A"), (1, 1))
+        with pytest.raises(ProjectError, match="stays open"):
+            session.close_project()
+        assert session.case_id == "x"
+    session.open_case("y")
+    session.place((2, 2))
+    assert not session.unsaved
+    np.testing.assert_array_equal(on_disk(session, "x").point("A"), (1, 1))
+
+
+def test_closing_saves_or_discards_when_told_to(session: Session, monkeypatch: pytest.MonkeyPatch) -> None:
+    root = session.project.root
+    with monkeypatch.context() as patch:
+        patch.setattr(session.project, "save_annotations", fail_to_save)
+        session.place((1, 1))
+        assert session.save() == "The disk is full: free some space."
+    session.close_project()
+    np.testing.assert_array_equal(Project.open(root).annotations("x").point("A"), (1, 1))
+    assert (session.project, session.case_id, session.shown, session.current, session.names) == (None,) * 4 + ((),)
+    session.open_project(Project.open(root))
+    monkeypatch.setattr(session.project, "save_annotations", fail_to_save)
+    session.place((2, 2))
+    session.close_project(discard=True)
+    assert session.project is None
+    assert not session.unsaved
+    with pytest.raises(ProjectError, match="No project is open"):
+        session.open_case("x")
+
+
+def test_a_case_that_cannot_be_opened_leaves_the_open_one(session: Session, tmp_path: Path) -> None:
+    (tmp_path / "y.png").write_bytes(b"no image")
+    with pytest.raises(LandmarkerError, match=r"y\.png"):
+        session.open_case("y")
+    assert session.case_id == "x"
+    assert session.place((1, 1))
+    with pytest.raises(ProjectError, match="no case"):
+        session.open_case("nobody")
+
+
+def test_a_damaged_annotation_file_is_told_and_never_overwritten(session: Session) -> None:
+    session.open_case("y")
+    session.place((1, 1))
+    path = session.project.annotation_path("y")
+    session.open_case("x")
+    path.write_text("{ damaged", encoding="utf-8")
+    with pytest.raises(LandmarkerError, match=r"y\.json"):
+        session.open_case("y")
+    with pytest.raises(LandmarkerError, match=r"y\.json"):
+        session.undo()
+    assert path.read_text(encoding="utf-8") == "{ damaged"
+
+
+def test_an_unreadable_first_image_is_told_and_the_next_one_opens(project: Project, tmp_path: Path) -> None:
+    (tmp_path / "x.png").unlink()
+    session, told = Session(), []
+    session.failed.connect(told.append)
+    session.open_project(Project.open(project.root))
+    assert session.case_id == "y"
+    assert len(told) == 1
+    assert "x.png" in told[0]
+
+
+def test_several_points_a_landmark_are_refused(project: Project, tmp_path: Path) -> None:
+    schema = LandmarkSchema.parse({"landmarks": [{"name": "seed"}], "instances": 3})
+    many = create_project(tmp_path / "many", schema, [tmp_path / "x.png"])
+    session = Session()
+    session.open_project(project)
+    with pytest.raises(ProjectError, match="several points"):
+        session.open_project(many)
+    assert session.project is project
+
+
+# ---- cases
+
+
+def test_next_previous_splits_and_new_images(session: Session, tmp_path: Path) -> None:
+    assert not session.previous_case()
+    assert session.next_case()
+    assert session.next_case()
+    assert not session.next_case()
+    assert session.case_id == "z"
+    session.set_split("y", Split.TEST)
+    assert Project.open(session.project.root).case("y").split == Split.TEST
+    PillowImage.fromarray(np.zeros(SHAPE, np.uint8)).save(tmp_path / "w.png")
+    heard: list[str] = []
+    session.cases_changed.connect(lambda: heard.append("cases"))
+    session.add_images([tmp_path / "w.png"])
+    assert heard == ["cases"]
+    assert session.next_case()
+    assert session.case_id == "w"
