@@ -16,8 +16,9 @@ from napari_landmarker.engine.io import (
     write_table,
 )
 from napari_landmarker.engine.io.atomic import read_json
-from napari_landmarker.engine.landmarks import LandmarkSchema, LandmarkSet, LandmarkStatus
+from napari_landmarker.engine.landmarks import LandmarkSet, LandmarkStatus
 from napari_landmarker.engine.project import Project, Split
+from napari_landmarker.engine.schema import LandmarkSchema
 
 #: labelme for 2D, 3D Slicer markups for 3D; CSV is one table for all.
 ExportFormat = Literal["labelme", "slicer"]

@@ -1,27 +1,18 @@
-"""What a landmark is: `LandmarkSchema` (the template), `LandmarkStatus` and `LandmarkSet` (the places in one image)."""
+"""`LandmarkSet`: the landmarks of one image, and `LandmarkStatus`: what is known of each."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
-from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
-from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from napari_landmarker.engine.errors import AnnotationError
 from napari_landmarker.engine.geometry import FloatArray, Grid
 
 StatusArray = npt.NDArray[np.str_]
-
-#: Colours that also colour-blind people can tell apart (Okabe and Ito 2008, then Paul Tol's "muted" and "bright").
-PALETTE = (
-    "#e69f00", "#56b4e9", "#009e73", "#f0e442", "#0072b2", "#d55e00", "#cc79a7",
-    "#88ccee", "#44aa99", "#117733", "#999933", "#ddcc77", "#cc6677", "#882255",
-    "#aa4499", "#66ccee", "#228833", "#ccbb44", "#ee6677", "#aa3377",
-)  # fmt: skip
 
 
 class LandmarkStatus(StrEnum):
@@ -47,119 +38,6 @@ class LandmarkStatus(StrEnum):
     def by_person(self) -> bool:
         """Whether a person stands behind it: it counts as done, and as truth (absent included)."""
         return self in (LandmarkStatus.ABSENT, LandmarkStatus.EDITED, LandmarkStatus.CONFIRMED)
-
-
-class _Frozen(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class LandmarkDefinition(_Frozen):
-    """One landmark of a schema."""
-
-    name: str = Field(min_length=1, title="Name")
-    color: str = Field("", title="Colour", description="#rrggbb", pattern=r"^(#[0-9a-fA-F]{6})?$")
-    description: str = Field("", title="Description", description="Where it lies, in words a person can follow.")
-    group: str = Field("", title="Group")
-
-    @field_validator("name")
-    @classmethod
-    def _tidy(cls, name: str) -> str:
-        name = name.strip()
-        if not name or any(ord(c) < 32 for c in name):
-            raise ValueError("a landmark's name must be text on one line")
-        return name
-
-
-class Measurement(_Frozen):
-    """A number computed from landmarks: a distance (2 names), an angle (3, vertex second) or a ratio (4)."""
-
-    name: str
-    kind: Literal["distance", "angle", "ratio"]
-    landmarks: tuple[str, ...]
-
-
-class LandmarkSchema(_Frozen):
-    """The template of a project: which landmarks there are, in which order they are placed.
-
-    Attributes:
-        landmarks: definitions; names are unique, and a missing colour is taken from `PALETTE`.
-        instances: how many points one landmark may have in an image (``M``); 1 for named anatomy.
-        pairs: left-right pairs of names.
-        edges: pairs of names that are joined by a line.
-        measurements: numbers derived from the points.
-    """
-
-    landmarks: tuple[LandmarkDefinition, ...] = Field(min_length=1)
-    instances: int = Field(1, ge=1)
-    pairs: tuple[tuple[str, str], ...] = ()
-    edges: tuple[tuple[str, str], ...] = ()
-    measurements: tuple[Measurement, ...] = ()
-
-    @model_validator(mode="after")
-    def _check(self) -> LandmarkSchema:
-        names = [d.name for d in self.landmarks]
-        twice = sorted({n for n in names if names.count(n) > 1})
-        if twice:
-            raise ValueError(f"the landmark name '{twice[0]}' is given twice")
-        used = [n for group in (self.pairs, self.edges) for pair in group for n in pair]
-        used += [n for m in self.measurements for n in m.landmarks]
-        unknown = [n for n in used if n not in names]
-        if unknown:
-            raise ValueError(f"'{unknown[0]}' is used in a pair, edge or measurement but is no landmark")
-        coloured = tuple(
-            d if d.color else d.model_copy(update={"color": PALETTE[i % len(PALETTE)]})
-            for i, d in enumerate(self.landmarks)
-        )
-        object.__setattr__(self, "landmarks", coloured)
-        return self
-
-    @classmethod
-    def from_names(cls, names: Iterable[str]) -> LandmarkSchema:
-        """A schema of plain names.
-
-        Raises:
-            AnnotationError: for no name, an empty name or a name given twice.
-        """
-        return cls.parse({"landmarks": [{"name": name} for name in names]})
-
-    @classmethod
-    def parse(cls, content: object, source: str = "The list of landmarks") -> LandmarkSchema:
-        """A schema from parsed JSON; AnnotationError in one sentence that begins with ``source``."""
-        from pydantic import ValidationError
-
-        try:
-            return cls.model_validate(content)
-        except ValidationError as error:
-            first = error.errors()[0]
-            where = ".".join(str(part) for part in first["loc"])
-            reason = first["msg"].removeprefix("Value error, ")
-            if first["type"] == "too_short" and where == "landmarks":
-                reason, where = "it names no landmark; give at least one", ""
-            raise AnnotationError(f"{source} is not valid: {f'{where}: ' if where else ''}{reason}.") from error
-
-    @property
-    def names(self) -> tuple[str, ...]:
-        """The names, in order; ``L`` of them."""
-        return tuple(d.name for d in self.landmarks)
-
-    def reduced(self, names: Sequence[str]) -> LandmarkSchema:
-        """The schema of some of the landmarks, with the pairs, edges and measurements that are among them."""
-        keep = set(names)
-        return self.model_copy(
-            update={
-                "landmarks": tuple(self.definition(name) for name in names),
-                "pairs": tuple(pair for pair in self.pairs if keep.issuperset(pair)),
-                "edges": tuple(edge for edge in self.edges if keep.issuperset(edge)),
-                "measurements": tuple(m for m in self.measurements if keep.issuperset(m.landmarks)),
-            }
-        )
-
-    def definition(self, name: str) -> LandmarkDefinition:
-        """The definition of a landmark; AnnotationError if there is none of that name."""
-        for definition in self.landmarks:
-            if definition.name == name:
-                return definition
-        raise AnnotationError(f"There is no landmark '{name}': this project has {', '.join(self.names)}.")
 
 
 @dataclass(frozen=True, eq=False)

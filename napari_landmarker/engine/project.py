@@ -25,7 +25,8 @@ from napari_landmarker.engine.geometry import Grid
 from napari_landmarker.engine.io import read_geometry, read_image, read_landmarks, write_landmarks
 from napari_landmarker.engine.io.atomic import read_json, write_json
 from napari_landmarker.engine.io.image import Image, ImageGeometry
-from napari_landmarker.engine.landmarks import LandmarkSchema, LandmarkSet
+from napari_landmarker.engine.landmarks import LandmarkSet
+from napari_landmarker.engine.schema import LandmarkSchema
 
 FORMAT = "napari-landmarker project"
 VERSION = 1

@@ -23,8 +23,8 @@ from qtpy.QtWidgets import (
 from napari_landmarker.engine.errors import GeometryError, LandmarkerError, ProjectError
 from napari_landmarker.engine.exchange import create_project, parse_schema
 from napari_landmarker.engine.io import find_images, read_geometry
-from napari_landmarker.engine.landmarks import LandmarkSchema
 from napari_landmarker.engine.project import Project
+from napari_landmarker.engine.schema import LandmarkSchema
 from napari_landmarker.gui.file_choice import choose_file, choose_folder
 
 

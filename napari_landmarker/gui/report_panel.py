@@ -187,7 +187,12 @@ class ReportPanel(ScrollPanel):
         if self.session.project is not project:
             return
         self.reported = reported
-        self.told.setText(f"Written to {reported.files.html.parent}.")
+        folder = reported.files.html.parent
+        inside = folder.is_relative_to(project.root)
+        place = (
+            f"the project, in {folder.relative_to(project.root).as_posix()}" if inside else f"the folder {folder.name}"
+        )
+        self.told.setText(f"Saved in {place}.")
         self._show(reported)
         if self.session.model == reported.evaluation.model:
             try:

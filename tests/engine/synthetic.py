@@ -6,8 +6,9 @@ import numpy as np
 import tifffile
 
 from napari_landmarker.engine.exchange import create_project
-from napari_landmarker.engine.landmarks import LandmarkSchema, LandmarkSet
+from napari_landmarker.engine.landmarks import LandmarkSet
 from napari_landmarker.engine.project import Project, Split
+from napari_landmarker.engine.schema import LandmarkSchema
 
 NAMES = ("bright", "dark")
 

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from napari_landmarker.engine.errors import AnnotationError, GeometryError
 from napari_landmarker.engine.geometry import Grid
-from napari_landmarker.engine.landmarks import PALETTE, LandmarkSchema, LandmarkSet, LandmarkStatus
+from napari_landmarker.engine.landmarks import LandmarkSet, LandmarkStatus
+from napari_landmarker.engine.schema import PALETTE, LandmarkSchema
 
 GRID = Grid((20, 30), (2.0, 0.5))
 NAMES = ("a", "b", "c")

@@ -18,8 +18,9 @@ from napari_landmarker.engine.exchange import (
     read_annotations,
 )
 from napari_landmarker.engine.geometry import Grid
-from napari_landmarker.engine.landmarks import LandmarkSchema, LandmarkSet, LandmarkStatus
+from napari_landmarker.engine.landmarks import LandmarkSet, LandmarkStatus
 from napari_landmarker.engine.project import Project, Split, draw_splits
+from napari_landmarker.engine.schema import LandmarkSchema
 
 
 def picture(path, size=(40, 30)):

@@ -16,9 +16,10 @@ import pytest
 from napari_landmarker.engine.errors import ImageError, ProjectError
 from napari_landmarker.engine.geometry import Grid
 from napari_landmarker.engine.io.image import Image
-from napari_landmarker.engine.landmarks import LandmarkSchema, LandmarkSet, LandmarkStatus
+from napari_landmarker.engine.landmarks import LandmarkSet, LandmarkStatus
 from napari_landmarker.engine.metrics import CaseResult, Evaluation, evaluate
 from napari_landmarker.engine.report import ReportFiles, write_report
+from napari_landmarker.engine.schema import LandmarkSchema
 
 GRIDS = {2: Grid((60, 80)), 3: Grid((12, 20, 24), (2.0, 1.0, 1.0))}
 EVIL = "<script>alert('x')</script> & \"y\""

@@ -13,8 +13,9 @@ from matplotlib.figure import Figure
 from napari_landmarker.engine.errors import AnnotationError, GeometryError
 from napari_landmarker.engine.geometry import Grid
 from napari_landmarker.engine.io.image import Image
-from napari_landmarker.engine.landmarks import LandmarkSchema, LandmarkSet, LandmarkStatus
+from napari_landmarker.engine.landmarks import LandmarkSet, LandmarkStatus
 from napari_landmarker.engine.metrics import CaseResult, Evaluation, evaluate
+from napari_landmarker.engine.schema import LandmarkSchema
 from napari_landmarker.engine.visualize import (
     case_figure,
     cumulative_error_figure,

@@ -20,8 +20,9 @@ from qtpy.QtWidgets import QApplication, QOpenGLWidget
 
 from napari_landmarker.engine.exchange import create_project
 from napari_landmarker.engine.geometry import AffineMap
-from napari_landmarker.engine.landmarks import LandmarkSchema, LandmarkSet, LandmarkStatus
+from napari_landmarker.engine.landmarks import LandmarkSet, LandmarkStatus
 from napari_landmarker.engine.project import Project
+from napari_landmarker.engine.schema import LandmarkSchema
 from napari_landmarker.gui.open import dock
 from napari_landmarker.gui.widget import LandmarkerWidget
 from napari_landmarker.state.session import Session

@@ -25,9 +25,9 @@ def make_model(project: Project, name: str = "fast-1", names: tuple[str, ...] | 
     """Save a network that has learnt nothing as a model of the project."""
     import torch
 
-    from napari_landmarker.engine.landmarks import LandmarkSchema
     from napari_landmarker.engine.models import HeatmapUNet
     from napari_landmarker.engine.predict.bundle import ModelInfo, save_bundle
+    from napari_landmarker.engine.schema import LandmarkSchema
     from napari_landmarker.engine.train.config import TrainConfig, UNetConfig
     from napari_landmarker.engine.train.frame import plan_frame
 
@@ -256,11 +256,13 @@ def test_save_a_copy_and_open(
     press(qtbot, panel.make)
     qtbot.waitUntil(lambda: panel.task is None, timeout=120_000)
     first = panel.reported.files.html
+    assert panel.told.text() == "Saved in the project, in reports/fast-1-test."
     press(qtbot, panel.open)
     assert opened == [QUrl.fromLocalFile(str(first))]
     press(qtbot, panel.save)
     qtbot.waitUntil(lambda: panel.task is None, timeout=60_000)
     copied = tmp_path / "copy"
+    assert panel.told.text() == "Saved in the folder copy."
     assert sorted(path.name for path in copied.iterdir()) == ["report.csv", "report.html", "report.json"]
     rows = list(csv.DictReader((copied / "report.csv").read_text(encoding="utf-8").splitlines()))
     assert len(rows) == 4

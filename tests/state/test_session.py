@@ -15,8 +15,9 @@ from PIL import Image as PillowImage
 from napari_landmarker.engine.errors import LandmarkerError, ModelError, ProjectError
 from napari_landmarker.engine.exchange import create_project
 from napari_landmarker.engine.geometry import AffineMap
-from napari_landmarker.engine.landmarks import LandmarkSchema, LandmarkSet, LandmarkStatus
+from napari_landmarker.engine.landmarks import LandmarkSet, LandmarkStatus
 from napari_landmarker.engine.project import Project, Split
+from napari_landmarker.engine.schema import LandmarkSchema
 from napari_landmarker.state.session import Session
 
 NAMES = ("A", "B", "C")

@@ -9,8 +9,8 @@ from pathlib import Path
 
 from napari_landmarker.engine.errors import ProjectError
 from napari_landmarker.engine.exchange import read_annotations, save_new
-from napari_landmarker.engine.landmarks import LandmarkSchema
 from napari_landmarker.engine.project import PROJECT_FILE, Project, Split
+from napari_landmarker.engine.schema import LandmarkSchema
 
 SAMPLE_DIR = Path(__file__).parent / "sample"
 

@@ -25,7 +25,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from napari_landmarker.engine.errors import ModelError, ProjectError
 from napari_landmarker.engine.io.atomic import read_json, write_bytes, write_json, write_text
-from napari_landmarker.engine.landmarks import LandmarkSchema
+from napari_landmarker.engine.schema import LandmarkSchema
 from napari_landmarker.engine.train.config import TrainConfig
 from napari_landmarker.engine.train.frame import NetworkFrame
 

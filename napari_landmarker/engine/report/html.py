@@ -13,9 +13,9 @@ import numpy as np
 
 from napari_landmarker.engine.errors import LandmarkerError
 from napari_landmarker.engine.io.image import Image
-from napari_landmarker.engine.landmarks import LandmarkSchema
 from napari_landmarker.engine.metrics import CaseScore, Evaluation, Summary
 from napari_landmarker.engine.report import table, words
+from napari_landmarker.engine.schema import LandmarkSchema
 from napari_landmarker.engine.visualize import (
     case_figure,
     cumulative_error_figure,

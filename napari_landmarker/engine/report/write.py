@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from napari_landmarker.engine.io.atomic import write_json, write_text
-from napari_landmarker.engine.landmarks import LandmarkSchema
 from napari_landmarker.engine.metrics import Evaluation
 from napari_landmarker.engine.report.html import ImageOf, report_html
 from napari_landmarker.engine.report.table import report_csv
+from napari_landmarker.engine.schema import LandmarkSchema
 
 
 @dataclass(frozen=True)

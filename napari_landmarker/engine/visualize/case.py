@@ -19,8 +19,9 @@ from matplotlib.patches import Rectangle
 from napari_landmarker.engine.errors import GeometryError
 from napari_landmarker.engine.geometry import Grid
 from napari_landmarker.engine.io.image import Image
-from napari_landmarker.engine.landmarks import LandmarkSchema, LandmarkSet
+from napari_landmarker.engine.landmarks import LandmarkSet
 from napari_landmarker.engine.metrics import landmark_errors, worst_landmark
+from napari_landmarker.engine.schema import LandmarkSchema
 from napari_landmarker.engine.visualize.pixels import plane_pixels, value_range
 from napari_landmarker.engine.visualize.planes import (
     Plane,
