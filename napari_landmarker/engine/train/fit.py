@@ -190,7 +190,8 @@ class _Run:
 
     def _network(self) -> HeatmapUNet:
         model = self.config.model
-        network = HeatmapUNet(self.ndim, self.channels, len(self.names), model.features, self.stride, model.dropout)
+        features = model.features_2d if self.ndim == 2 else model.features_3d
+        network = HeatmapUNet(self.ndim, self.channels, len(self.names), features, self.stride, model.dropout)
         layout = torch.channels_last if self.ndim == 2 else torch.channels_last_3d
         return network.to(memory_format=layout)  # type: ignore[call-overload,no-any-return]
 
@@ -273,11 +274,11 @@ class _Steps(pl.Callback):
 
 
 def _precision() -> Literal["bf16-mixed", "32-true"]:
-    """Half precision where the machine gains by it: CUDA with bfloat16, or a CPU with matrix units (AMX)."""
+    """Half precision where the machine gains by it: CUDA with bfloat16, or a CPU that multiplies in it by itself."""
     if torch.cuda.is_available():
         return "bf16-mixed" if torch.cuda.is_bf16_supported() else "32-true"
-    has_amx = getattr(torch.cpu, "_is_amx_tile_supported", lambda: False)()
-    return "bf16-mixed" if has_amx else "32-true"
+    checks = ("_is_amx_tile_supported", "_is_avx512_bf16_supported")
+    return "bf16-mixed" if any(getattr(torch.cpu, check, bool)() for check in checks) else "32-true"
 
 
 def _finite(value: float) -> float | None:
