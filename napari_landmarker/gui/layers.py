@@ -172,6 +172,8 @@ class CaseLayers:
         if same and self.image is not None:
             same = self.image.ndim == grid.ndim and self.image.rgb == image.is_color
         had_shape = self.image.data.shape if same and self.image is not None else None
+        if had_shape != image.array.shape:
+            self._drop_overlays()
         if not same or self.image is None:
             self._clear()
             self.image = ImageLayer(image.array, rgb=image.is_color, **layer_geometry(grid))
@@ -224,6 +226,11 @@ class CaseLayers:
         self.image = self.points = None
         self.names = ()
 
+    def _drop_overlays(self) -> None:
+        """Layers drawn over an image of another size would stretch the view and the sliders, even hidden."""
+        for layer in [layer for layer in self.viewer.layers if "landmarker" in layer.metadata]:
+            self.viewer.layers.remove(layer)
+
     def _hidden_axes(self) -> list[int]:
         """Axes of the image that are not on the screen but chosen by a slider."""
         first = self.viewer.dims.ndim - (self.points.ndim if self.points is not None else 0)
@@ -251,6 +258,8 @@ def _new_points(grid: Grid) -> Points:
         name=POINTS_NAME,
         features={"name": np.empty(0, dtype=object)},
         text={"string": _GAP + "{name}", "anchor": "upper_left", "size": TEXT_SIZE, "color": "white"},
+        # Where a slice holds no point, napari draws one of size 0; a lower limit above that would make it seen.
+        canvas_size_limits=(0, 10_000),
         **layer_geometry(grid),
     )
 

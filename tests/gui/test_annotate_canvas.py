@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
-from conftest import SHAPE_3D, SPACING_3D, Canvas, prediction
+from napari import Viewer
+from PIL import Image as PillowImage
 from qtpy.QtCore import QEvent, Qt
 from qtpy.QtWidgets import QApplication
+from window import NAMES, SHAPE_3D, SPACING_3D, Canvas, prediction
 
+from napari_landmarker.engine.exchange import create_project
 from napari_landmarker.engine.project import Project
+from napari_landmarker.engine.schema import LandmarkSchema
 from napari_landmarker.gui.layers import POINTS_NAME
 from napari_landmarker.gui.widget import LandmarkerWidget
 
@@ -272,3 +278,31 @@ def test_the_3d_view_refuses_a_click_kindly(open_3d: LandmarkerWidget, canvas: C
     assert not open_3d.session.shown.placed.any()
     assert len(told) == 1
     assert "slice view" in told[0]
+
+
+def test_a_slice_without_points_shows_none(open_3d: LandmarkerWidget, canvas: Canvas) -> None:
+    session, viewer = open_3d.session, open_3d.viewer
+    session.place((2.0, 30.0, 30.0))
+    viewer.dims.set_point(0, 6 * SPACING_3D[0])
+    QApplication.processEvents()
+    with_layer = viewer.screenshot(canvas_only=True, flash=False)
+    open_3d.layers.points.visible = False
+    np.testing.assert_array_equal(with_layer, viewer.screenshot(canvas_only=True, flash=False))
+    open_3d.layers.points.visible = True
+    viewer.dims.set_point(0, 2 * SPACING_3D[0])
+    assert (with_layer != viewer.screenshot(canvas_only=True, flash=False)).any()
+
+
+def test_a_veil_over_an_image_of_another_size_does_not_stretch_the_view(
+    viewer: Viewer, widget: LandmarkerWidget, tmp_path: Path
+) -> None:
+    paths = []
+    for number, shape in enumerate([(300, 400), (60, 80)]):
+        paths.append(tmp_path / f"{number}.png")
+        PillowImage.fromarray(np.zeros(shape, np.uint8)).save(paths[-1])
+    session = widget.session
+    session.open_project(create_project(tmp_path / "p", LandmarkSchema.from_names(NAMES), paths))
+    viewer.add_image(np.zeros((300, 400)), name="veil", metadata={"landmarker": "heatmap"})
+    session.open_case("1")
+    assert [layer.name for layer in viewer.layers] == ["1", "Landmarks"]
+    assert viewer.layers.extent.world[1].tolist() == [59.5, 79.5]

@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
-from conftest import NAMES, Canvas
 from qtpy.QtWidgets import QApplication
+from window import NAMES, Canvas
 
 from napari_landmarker.engine.landmarks import LandmarkStatus
 from napari_landmarker.engine.project import Project

@@ -10,13 +10,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from conftest import NAMES, Canvas, prediction
 from napari import Viewer
 from PIL import Image as PillowImage
 from pytestqt.qtbot import QtBot
 from qtpy.QtCore import Qt
 from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QApplication, QMessageBox
+from window import NAMES, Canvas, prediction
 
 from napari_landmarker.engine.errors import ProjectError
 from napari_landmarker.engine.landmarks import LandmarkStatus
