@@ -5,9 +5,11 @@ from __future__ import annotations
 import os
 import signal
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
@@ -55,8 +57,16 @@ def main() -> None:
     try:
         app()
     except LandmarkerError as error:
-        typer.secho(f"Error: {error}", fg=typer.colors.RED, err=True)
-        sys.exit(2)
+        _end(str(error))
+    except OSError as error:  # such as a name that is too long, or a folder that may not be looked into
+        _end(
+            f"{error.filename or 'A file'} cannot be used ({error.strerror or error}): check its name and permissions."
+        )
+
+
+def _end(sentence: str) -> NoReturn:
+    typer.secho(f"Error: {sentence}", fg=typer.colors.RED, err=True)
+    sys.exit(2)
 
 
 @app.callback(invoke_without_command=True)
@@ -121,7 +131,7 @@ def init(
         typer.Option(help="Existing labelme or Slicer files, or a CSV (image, landmark, x, y[, z])."),
     ] = None,
     spacing: Annotated[
-        str | None, typer.Option(help="Millimetres per pixel, Y,X or Z,Y,X, for images that do not state it.")
+        str | None, typer.Option(help="Millimetres per pixel, Y,X or Z,Y,X; it replaces what the images state.")
     ] = None,
 ) -> None:
     """Make a project from a folder of images, with annotations that are there already."""
@@ -161,7 +171,7 @@ def predict(
     images: Annotated[list[Path], typer.Argument(metavar="IMAGES...", help="Images, or folders of images.")],
     out: Annotated[Path, typer.Option(help="Folder for one annotation file an image, and predictions.csv.")],
     spacing: Annotated[
-        str | None, typer.Option(help="Millimetres per pixel, where the images do not state it.")
+        str | None, typer.Option(help="Millimetres per pixel, Y,X or Z,Y,X; it replaces what the images state.")
     ] = None,
 ) -> None:
     """Predict the landmarks of images."""
@@ -205,10 +215,13 @@ def _demo_report(project: Project, sample: Sample, model: str, out: Path) -> Non
 
 
 def _evaluate(project: Project, model: str, split: SplitName, out: Path, radii: list[float] | None) -> None:
+    from napari_landmarker.engine.io.atomic import require_writable
     from napari_landmarker.engine.predict import evaluate_model
     from napari_landmarker.engine.project import Split
     from napari_landmarker.engine.report import write_report
 
+    project.find_model(model)
+    require_writable(out)
     with bar("Predicting") as say:
         evaluation = evaluate_model(project, model, Split(split.value), radii=radii, progress=say)
     files = write_report(evaluation, out, project.schema, project.image)
@@ -232,7 +245,6 @@ def _train(
     from napari_landmarker.engine.train.events import Control, Failed
 
     control = Control()
-    _stop_on_interrupt(control)
     try:
         config = preset_config(preset, max_minutes)
         if max_steps is not None:
@@ -243,8 +255,9 @@ def _train(
 
         if events is not None:
             control.listen(sys.stdin)
-            return train_project(project, config, _write_line, control)
-        with training_bar() as listener:
+            with _interrupts_to(control):
+                return train_project(project, config, _write_line, control)
+        with _interrupts_to(control), training_bar() as listener:
             name = train_project(project, config, listener, control)
     except LandmarkerError as error:
         if events is not None:
@@ -260,13 +273,19 @@ def _write_line(event: Event) -> None:
     sys.stdout.flush()
 
 
-def _stop_on_interrupt(control: Control) -> None:
+@contextmanager
+def _interrupts_to(control: Control) -> Iterator[None]:
+    """Ctrl+C stops the training, and the second time cancels it; afterwards it ends the program as ever."""
     from napari_landmarker.engine.train.events import Ending
 
     def interrupted(_signal: int, _frame: object) -> None:
         control.ask(Ending.STOP if control.ending is None else Ending.CANCEL)
 
-    signal.signal(signal.SIGINT, interrupted)
+    before = signal.signal(signal.SIGINT, interrupted)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def _numbers(text: str | None) -> list[float] | None:

@@ -21,6 +21,12 @@ def _progress(*columns: str) -> Progress:
     return Progress(TextColumn("{task.description}"), BarColumn(), *texts, console=console)
 
 
+def _end(progress: Progress) -> None:
+    """Leave the bar as it is; one that never appeared leaves nothing."""
+    if progress.live.is_started:
+        progress.stop()
+
+
 @contextmanager
 def bar(title: str) -> Iterator[Callable[[int, int], None]]:
     """A bar over cases, with the remaining time; it appears with the first word of progress."""
@@ -37,34 +43,38 @@ def bar(title: str) -> Iterator[Callable[[int, int], None]]:
     try:
         yield say
     finally:
-        progress.stop()
+        _end(progress)
 
 
 @contextmanager
 def training_bar() -> Iterator[Callable[[Event], None]]:
-    """A bar over the run, with the remaining time and how good it is."""
+    """A bar over the run, with the remaining time and how good it is; it appears with the first event."""
     from napari_landmarker.engine.train.events import Finished, Judged, Progress, Started
 
-    with _progress("{task.fields[left]}", "{task.fields[note]}") as bar:
-        task = bar.add_task("Training", total=1.0, left="", note="")
+    bar = _progress("{task.fields[left]}", "{task.fields[note]}")
+    task = bar.add_task("Training", total=1.0, left="", note="")
 
-        def listen(event: Event) -> None:
-            if isinstance(event, Started):
-                bar.console.print(
-                    f"Learning from {event.n_train} cases, judged on {event.n_validation} others, "
-                    f"on {event.device}, at most {event.max_minutes:g} min"
-                )
-            elif isinstance(event, Progress):
-                bar.update(task, completed=event.fraction, left=f"{_minutes(event.remaining_s)} left")
-            elif isinstance(event, Judged) and event.validation_error == event.validation_error:
-                note = f"validation error {event.validation_error:.2f} {event.unit}"
-                bar.update(task, note=note)
-                if not bar.console.is_terminal:
-                    bar.console.print(f"  {_minutes(event.elapsed_s)}: {note}, {_minutes(event.remaining_s)} left")
-            elif isinstance(event, Finished):
-                bar.update(task, completed=1.0, left="done")
+    def listen(event: Event) -> None:
+        bar.start()
+        if isinstance(event, Started):
+            bar.console.print(
+                f"Learning from {event.n_train} cases, judged on {event.n_validation} others, "
+                f"on {event.device}, at most {event.max_minutes:g} min"
+            )
+        elif isinstance(event, Progress):
+            bar.update(task, completed=event.fraction, left=f"{_minutes(event.remaining_s)} left")
+        elif isinstance(event, Judged) and event.validation_error == event.validation_error:
+            note = f"validation error {event.validation_error:.2f} {event.unit}"
+            bar.update(task, note=note)
+            if not bar.console.is_terminal:
+                bar.console.print(f"  {_minutes(event.elapsed_s)}: {note}, {_minutes(event.remaining_s)} left")
+        elif isinstance(event, Finished):
+            bar.update(task, completed=1.0, left="done")
 
+    try:
         yield listen
+    finally:
+        _end(bar)
 
 
 def _minutes(seconds: float) -> str:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Literal
 
 from napari_landmarker.engine.errors import AnnotationError
@@ -16,6 +18,7 @@ from napari_landmarker.engine.io import (
     write_table,
 )
 from napari_landmarker.engine.io.atomic import read_json
+from napari_landmarker.engine.io.paths import whole_path
 from napari_landmarker.engine.landmarks import LandmarkSet, LandmarkStatus
 from napari_landmarker.engine.project import Project, Split
 from napari_landmarker.engine.schema import LandmarkSchema
@@ -40,7 +43,7 @@ def create_project(
         schema: the landmarks.
         images: image files, all 2D or all 3D; they stay where they are.
         annotations: existing ones to take in; see `read_annotations`.
-        spacing: millimetres per pixel in array order, for images whose files do not state it.
+        spacing: millimetres per pixel in array order, for all images; it replaces what their files state.
         splits: split of each image by file name; others are drawn.
 
     Raises:
@@ -53,10 +56,13 @@ def create_project(
 
 
 def save_new(project: Project, annotations: Mapping[str, LandmarkSet]) -> None:
-    """Write a project that was prepared, with the annotations of its cases; ProjectError if that fails."""
-    project.save()
+    """Write a project that was prepared, with the annotations of its cases; ProjectError if that fails.
+
+    project.json comes last: where it stands, the project is whole.
+    """
     for case_id, landmarks in annotations.items():
         project.save_annotations(case_id, landmarks)
+    project.save()
 
 
 def parse_schema(text: str) -> LandmarkSchema:
@@ -67,8 +73,12 @@ def parse_schema(text: str) -> LandmarkSchema:
     Raises:
         AnnotationError: if a name is given twice, or the file is no list of names.
     """
-    path = Path(text).expanduser()
-    if "," in text or not path.is_file():
+    path = whole_path(text)
+    if not _is_file(path):
+        if path.suffix.lower() in (".json", ".txt", ".csv"):
+            raise AnnotationError(
+                f"{text} does not exist: give a file of landmark names, or names with commas between."
+            )
         return LandmarkSchema.from_names([name.strip() for name in text.split(",") if name.strip()])
     if path.suffix.lower() == ".json":
         content = read_json(path, "a list of landmarks", AnnotationError)
@@ -96,11 +106,12 @@ def read_annotations(project: Project, path: Path | str) -> dict[str, LandmarkSe
         AnnotationError: for a file that is broken, of an image that is not in the project, or with a label that is not
             in the schema.
     """
-    path = Path(path).expanduser()
+    path = Path(os.path.expanduser(path))
     if not path.exists():
         raise AnnotationError(f"{path} does not exist: choose a folder of annotations, or a file.")
     if path.is_dir():
         files = sorted(p for p in path.rglob("*") if p.suffix.lower() in (".json", ".csv") and p.is_file())
+        files = [p for p in files if not any(part.startswith(".") for part in p.relative_to(path).parts)]
         if not files:
             raise AnnotationError(f"{path} holds no annotations: choose a folder with labelme, Slicer or CSV files.")
     else:
@@ -159,7 +170,7 @@ def export_annotations(
 def export_table(project: Project, path: Path | str, case_ids: Sequence[str] | None = None) -> int:
     """Write one CSV table of all that persons annotated, in pixels of the images as stored; returns the cases."""
     rows = [
-        (project.image_path(case_id).name, landmarks, project.geometry(case_id).stored)
+        (_label(project, case_id), landmarks, project.geometry(case_id).stored)
         for case_id, landmarks in _truths(project, case_ids)
     ]
     write_table(path, rows, status=True)
@@ -184,10 +195,8 @@ def _read_csv(project: Project, file: Path) -> dict[str, LandmarkSet]:
 
 def _read_one(project: Project, file: Path) -> dict[str, LandmarkSet]:
     content = read_json(file, "a labelme or Slicer annotation file", AnnotationError)
-    image_path = content.get("imagePath")
-    if isinstance(image_path, str) and image_path:
-        image_name = image_path.replace("\\", "/").rsplit("/", 1)[-1]
-    else:
+    image_name = content.get("imagePath")
+    if not isinstance(image_name, str) or not image_name:
         image_name = file.name.removesuffix(".json").removesuffix(".mrk")
     case_id = _case_of(project, image_name, file)
     landmarks = read_landmarks(file, project.geometry(case_id).grid, project.schema.names)
@@ -195,10 +204,13 @@ def _read_one(project: Project, file: Path) -> dict[str, LandmarkSet]:
 
 
 def _case_of(project: Project, image_name: str, file: Path) -> str:
-    """The case of an image's file name, or of its name without ending."""
-    name = image_name.replace("\\", "/").rsplit("/", 1)[-1]
-    by_file = [case.id for case in project.cases if project.image_path(case.id).name == name]
-    found = by_file or [case.id for case in project.cases if case.id == name]
+    """The case of an image: by its file name, with folders where several have that name, or by its id."""
+    parts = [part for part in _parts(image_name) if part not in ("..", "/")]
+    images = {case.id: _parts(project.image_path(case.id)) for case in project.cases}
+    by_name = [key for key, image in images.items() if parts and image[-1] == parts[-1]]
+    by_folder = [key for key in by_name if images[key][-len(parts) :] == parts]
+    by_id = [key for key in images if [key] == parts]
+    found = (by_folder if len(by_name) > 1 else by_name) or by_name or by_id
     if not found:
         raise AnnotationError(
             f"{file} is of the image '{image_name}', which is not in this project: add that image first."
@@ -206,3 +218,25 @@ def _case_of(project: Project, image_name: str, file: Path) -> str:
     if len(found) > 1:
         raise AnnotationError(f"{file} is of '{image_name}', and {len(found)} images have that name: rename them.")
     return found[0]
+
+
+def _label(project: Project, case_id: str) -> str:
+    """The image's file name, with as many of its folders as tell it from others of that name."""
+    paths = {case.id: project.image_path(case.id).parts for case in project.cases}
+    own, count = paths.pop(case_id), 1
+    while count < len(own) and any(other[-count:] == own[-count:] for other in paths.values()):
+        count += 1
+    return "/".join(own[-count:])
+
+
+def _parts(path: Path | str) -> list[str]:
+    """The parts of a path as any system writes it, with accents written in one way."""
+    return list(PurePosixPath(unicodedata.normalize("NFC", str(path).replace("\\", "/"))).parts)
+
+
+def _is_file(path: Path) -> bool:
+    """Whether there is such a file; False for what cannot be a file's name, such as a long text."""
+    try:
+        return path.is_file()
+    except OSError:
+        return False

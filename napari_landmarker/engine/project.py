@@ -12,52 +12,28 @@ reports/                             what `evaluate` writes
 from __future__ import annotations
 
 import os
-import random
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
-from enum import StrEnum
 from pathlib import Path, PurePosixPath
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from napari_landmarker.engine.errors import AnnotationError, ImageError, ProjectError
+from napari_landmarker.engine.cases import FILE_NAME, Case, Split, check_images, draw_splits, make_cases
+from napari_landmarker.engine.errors import ProjectError
 from napari_landmarker.engine.geometry import Grid
 from napari_landmarker.engine.io import read_geometry, read_image, read_landmarks, write_landmarks
 from napari_landmarker.engine.io.atomic import read_json, write_json
 from napari_landmarker.engine.io.image import Image, ImageGeometry
+from napari_landmarker.engine.io.paths import whole_path
 from napari_landmarker.engine.landmarks import LandmarkSet
 from napari_landmarker.engine.schema import LandmarkSchema
+
+__all__ = ["DEFAULT_RATER", "PROJECT_FILE", "Case", "Project", "Split", "draw_splits"]
 
 FORMAT = "napari-landmarker project"
 VERSION = 1
 PROJECT_FILE = "project.json"
 DEFAULT_RATER = "rater1"
-
-
-class Split(StrEnum):
-    """What a case is used for."""
-
-    TRAIN = "train"
-    VALIDATION = "validation"
-    TEST = "test"
-
-
-class Case(BaseModel):
-    """One image of a project.
-
-    Attributes:
-        id: unique name, used for file names and in reports.
-        image: path of the image, relative to the project folder where it lies beside or in it; always with ``/``.
-        split: what the case is used for.
-        spacing: millimetres per pixel in array order, said by a person; it replaces what the file states.
-    """
-
-    model_config = ConfigDict(frozen=True, extra="allow")
-
-    id: str = Field(pattern=r"^[^/\\\x00-\x1f]+$")
-    image: str
-    split: Split = Split.TRAIN
-    spacing: tuple[float, ...] | None = None
 
 
 class _ProjectFile(BaseModel):
@@ -68,7 +44,7 @@ class _ProjectFile(BaseModel):
     format: str = FORMAT
     version: int = VERSION
     schema_: LandmarkSchema = Field(alias="schema")
-    rater: str = Field(DEFAULT_RATER, pattern=r"^[^/\\\x00-\x1f]+$")
+    rater: str = Field(DEFAULT_RATER, pattern=FILE_NAME)
     cases: tuple[Case, ...] = ()
 
 
@@ -102,27 +78,27 @@ class Project:
             root: the project's folder; it must not hold a project yet.
             schema: the landmarks.
             images: image files; all 2D or all 3D.
-            spacing: millimetres per pixel in array order, for images whose files do not state it.
+            spacing: millimetres per pixel in array order, for all images; it replaces what their files state.
             splits: split of each image by file name; others are drawn (see `draw_splits`).
 
         Raises:
             ProjectError: if the folder holds a project, or there is no image.
             ImageError: for an image that cannot be read, or a mix of 2D and 3D.
         """
-        root = Path(root).expanduser().absolute()
-        paths = [Path(image).expanduser().absolute() for image in images]
+        root = whole_path(root)
+        paths = [whole_path(image) for image in images]
         if (root / PROJECT_FILE).exists():
             raise ProjectError(f"{root} already holds a project: open it, or choose another folder.")
         if not paths:
             raise ProjectError(f"{root} would be a project without images: name at least one image.")
-        _check_images(paths, spacing)
-        cases = _make_cases(root, paths, spacing, splits or {})
+        check_images(paths, spacing)
+        cases = make_cases(root, paths, spacing, splits or {})
         return cls(root, _ProjectFile(schema=schema, cases=cases))  # type: ignore[call-arg]
 
     @classmethod
     def open(cls, root: Path | str) -> Project:
         """Open a project by its folder or its project.json; ProjectError if it is none."""
-        root = Path(root).expanduser().absolute()
+        root = whole_path(root)
         if root.name == PROJECT_FILE and not root.is_dir():
             root = root.parent
         path = root / PROJECT_FILE
@@ -193,10 +169,10 @@ class Project:
             ImageError: for an image that cannot be read or has other dimensions than the project's.
         """
         known = {self.image_path(case.id) for case in self.cases}
-        paths = [p for p in (Path(i).expanduser().absolute() for i in images) if p not in known]
+        paths = [p for p in (whole_path(i) for i in images) if p not in known]
         ndim = self.geometry(self.cases[0].id).grid.ndim if self.cases else None
-        _check_images(paths, spacing, ndim)
-        added = _make_cases(self.root, paths, spacing, {}, taken=set(self._cases))
+        check_images(paths, spacing, ndim)
+        added = make_cases(self.root, paths, spacing, {}, taken=frozenset(self._cases))
         self._cases.update({case.id: case for case in added})
         self.save()
         return added
@@ -265,7 +241,7 @@ class Project:
 
     def find_model(self, model: str | Path) -> Path:
         """The folder of a model: of this project by name, or of any by its path; ProjectError if there is none."""
-        for folder in (self.model_path(str(model)), Path(model).expanduser().absolute()):
+        for folder in (self.model_path(str(model)), whole_path(model)):
             if folder.is_dir():
                 return folder
         known = ", ".join(self.models) or "none yet"
@@ -297,71 +273,3 @@ class Project:
         if not path.exists():
             return LandmarkSet.empty(self.schema.names, grid, self.schema.instances)
         return read_landmarks(path, grid, self.schema.names, self.image_path(case_id).name)
-
-
-def draw_splits(
-    ids: Sequence[str], fractions: tuple[float, float, float] = (0.7, 0.15, 0.15), seed: int = 0
-) -> dict[str, Split]:
-    """Deal ids to train, validation and test at random, the same for the same ids and seed.
-
-    With three ids or more each split gets at least one; with two there is no test, with one only train.
-    """
-    shuffled = sorted(ids)
-    random.Random(seed).shuffle(shuffled)
-    count = len(shuffled)
-    n_test = max(1, round(fractions[2] * count)) if count >= 3 and fractions[2] > 0 else 0
-    n_validation = max(1, round(fractions[1] * count)) if count >= 2 and fractions[1] > 0 else 0
-    test, rest = shuffled[:n_test], shuffled[n_test:]
-    validation, train = rest[:n_validation], rest[n_validation:]
-    named = ((Split.TEST, test), (Split.VALIDATION, validation), (Split.TRAIN, train))
-    return {case_id: split for split, members in named for case_id in members}
-
-
-def _check_images(paths: Sequence[Path], spacing: Sequence[float] | None, ndim: int | None = None) -> None:
-    """Every image can be read and all have the same number of dimensions."""
-    for path in paths:
-        grid = read_geometry(path).grid
-        if ndim is not None and grid.ndim != ndim:
-            raise ImageError(
-                f"{path} is {grid.ndim}D but the other images are {ndim}D: keep them in separate projects."
-            )
-        ndim = grid.ndim
-        if spacing is not None:
-            grid.with_spacing(spacing)
-
-
-def _make_cases(
-    root: Path,
-    paths: Sequence[Path],
-    spacing: Sequence[float] | None,
-    splits: dict[str, Split],
-    taken: set[str] | None = None,
-) -> tuple[Case, ...]:
-    ids: dict[str, Path] = {}
-    taken = set() if taken is None else taken
-    for path in paths:
-        if path in ids.values():
-            raise AnnotationError(f"{path} is named twice: name each image once.")
-        ids[_case_id(path, taken | set(ids))] = path
-    drawn = draw_splits(list(ids))
-    said = None if spacing is None else tuple(float(s) for s in spacing)
-    return tuple(
-        Case(id=key, image=_portable(root, path), split=splits.get(path.name, drawn[key]), spacing=said)
-        for key, path in ids.items()
-    )
-
-
-def _case_id(path: Path, taken: set[str]) -> str:
-    """The file's name without suffix; where that is taken, with its folder's name or a number."""
-    stem = path.name.removesuffix(".gz")
-    stem = stem[: -len(Path(stem).suffix)] if Path(stem).suffix else stem
-    candidates = [stem, path.name, f"{path.parent.name}_{path.name}"]
-    candidates += [f"{path.parent.name}_{path.name}_{number}" for number in range(2, len(taken) + 3)]
-    return next(c for c in candidates if c not in taken)
-
-
-def _portable(root: Path, path: Path) -> str:
-    """Relative to the project where the image lies in or beside it, so that both can be moved together."""
-    if path.is_relative_to(root.parent):
-        return Path(os.path.relpath(path, root)).as_posix()
-    return path.as_posix()

@@ -28,6 +28,7 @@ from napari_landmarker.gui.layers import CaseLayers
 from napari_landmarker.gui.links import follow
 from napari_landmarker.gui.marks import status_icon
 from napari_landmarker.gui.messages import reported, reports
+from napari_landmarker.gui.scroll_panel import breakable
 from napari_landmarker.state.session import Session
 
 
@@ -119,7 +120,9 @@ class AnnotatePanel(QWidget):
         return frame
 
     def _make_actions(self) -> QGridLayout:
-        self.accept = _button("Accept", "Agree with the prediction of the chosen landmark.", self._accept)
+        self.accept = _button(
+            "Accept", "Agree with the prediction of the chosen landmark and go to the next one.", self._accept
+        )
         self.accept_all = _button("Accept all", "Agree with all predictions in this image.", self._accept_all)
         self.absent = _button(
             "Not visible", "The chosen landmark cannot be seen in this image. That counts as done.", self._mark_absent
@@ -189,13 +192,18 @@ class AnnotatePanel(QWidget):
         if project is None or self.session.shown is None:
             self.hint.setText("Choose an image above to begin.")
         elif name is None:
-            self.hint.setText("All landmarks of this image have a place.")
-            self.hint_where.setText("Drag a point to correct it, or choose one below to place it anew.")
+            waiting = self.accept_all.isEnabled()
+            self.hint.setText("Check the predicted points." if waiting else "All landmarks of this image are done.")
+            self.hint_where.setText(
+                "Accept those that are right, and drag the others to where they belong."
+                if waiting
+                else "Drag a point to correct it, or choose one below to place it anew."
+            )
             self.hint_where.setVisible(True)
         else:
             definition = project.schema.definition(name)
             verb = "move" if status.has_point else "place"
-            self.hint.setText(f"Click on the image to {verb}: {name}")
+            self.hint.setText(f"Click on the image to {verb}: {breakable(name)}")
             self.hint_icon.setPixmap(status_icon(definition.color, status).pixmap(20, 20))
             self.hint_where.setText(definition.description)
             self.hint_where.setVisible(bool(definition.description))
@@ -242,6 +250,8 @@ class AnnotatePanel(QWidget):
 
     def _accept(self) -> None:
         self._to_current(self.session.accept)
+        if self.session.current is not None:
+            self.layers.bring_into_view(self.session.current)
 
     def _mark_absent(self) -> None:
         self._to_current(self.session.mark_absent)

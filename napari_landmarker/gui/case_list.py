@@ -151,6 +151,7 @@ class CaseList(QTableView):
             self.scrollTo(self._model.index(row, 0))
         else:
             self.clearSelection()
+            self.setCurrentIndex(QModelIndex())
         self._following = False
 
     def _menu(self, position: QPoint) -> None:
@@ -159,6 +160,7 @@ class CaseList(QTableView):
             return
         case_id = self._model.id_at(index.row())
         menu = QMenu(self)
+        menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
         for split, word in SPLIT_WORDS.items():
             action = menu.addAction(f"Use for {word}")
             action.triggered.connect(lambda _=False, s=split: self._set_split(case_id, s))

@@ -6,7 +6,9 @@ from pathlib import Path
 
 from qtpy.QtWidgets import QHBoxLayout, QMenu, QPushButton, QWidget
 
+from napari_landmarker.engine.errors import ProjectError
 from napari_landmarker.engine.exchange import export_annotations, export_table, read_annotations
+from napari_landmarker.engine.project import Project
 from napari_landmarker.gui.file_choice import choose_file, choose_folder, choose_new_file
 from napari_landmarker.gui.messages import reports, tell
 from napari_landmarker.state.session import Session
@@ -53,7 +55,7 @@ class ExchangeButtons(QWidget):
     @reports
     def export_files(self, folder: Path) -> None:
         """Write labelme files (2D) or Slicer markups (3D) into a folder."""
-        project = self._session.project
+        project = self._saved_project()
         if project is not None:
             count = export_annotations(project, folder, "slicer" if self._is_3d() else "labelme")
             tell(f"Annotations of {_images(count).lower()} were written to {folder}." if count else _NOTHING_TO_EXPORT)
@@ -61,12 +63,19 @@ class ExchangeButtons(QWidget):
     @reports
     def export_csv(self, path: Path) -> None:
         """Write one CSV table."""
-        project = self._session.project
+        project = self._saved_project()
         if project is not None:
             count = export_table(project, path)
             tell(f"Annotations of {_images(count).lower()} were written to {path}." if count else _NOTHING_TO_EXPORT)
 
     # ---- inside
+
+    def _saved_project(self) -> Project | None:
+        """The project once all is saved, because exports read the disk; ProjectError if an edit cannot be saved."""
+        sentence = self._session.save()
+        if sentence is not None:
+            raise ProjectError(f"Nothing was exported, because the last annotations are not saved yet: {sentence}")
+        return self._session.project
 
     def _import_folder(self) -> None:
         path = choose_folder(self, "Folder with annotations")

@@ -82,7 +82,7 @@ class LandmarkModel(QAbstractTableModel):
             return font
         if role == Qt.ItemDataRole.ToolTipRole:
             where = project.schema.definition(name).description
-            return STATUS_HELP[status] if index.column() == _STATUS or not where else where
+            return STATUS_HELP[status] if index.column() == _STATUS else f"{name}: {where}" if where else name
         return None
 
     def _text(self, name: str, status: LandmarkStatus, column: int) -> str:
@@ -136,6 +136,7 @@ class LandmarkTable(QTableView):
         self.setShowGrid(False)
         self.setAlternatingRowColors(False)
         self.setTabKeyNavigation(False)
+        self.setTextElideMode(Qt.TextElideMode.ElideMiddle)
         self.setIconSize(QSize(18, 18))
         self.setMinimumHeight(90)
         self.verticalHeader().hide()

@@ -23,6 +23,12 @@ CURRENT_SIZE_PX, SIZE_PX = 20.0, 15.0
 TEXT_SIZE = 10
 #: Room between a point and its name.
 _GAP = "   "
+#: Longest name that is written on the image, in characters; the middle of a longer one is left out.
+_LONGEST_NAME = 28
+#: In the 3D view, points and names stand before the volume instead of being cut by it.
+_IN_FRONT = "translucent_no_depth"
+#: What napari's status bar says while one of our layers is active; its own words are of tools that are off here.
+_HELP = "click to place the current landmark, drag a point to move it"
 
 
 def layer_geometry(grid: Grid) -> dict[str, Any]:
@@ -131,7 +137,8 @@ class CaseLayers:
         rows = np.flatnonzero(shown.placed)
         self.names = tuple(shown.names[row] for row in rows)
         layer.data = shown.points[rows]
-        layer.features = {"name": np.array(self.names, dtype=object)}
+        written = [_GAP + shortened(name) for name in self.names]
+        layer.features = {"name": np.array(self.names, dtype=object), "written": np.array(written, dtype=object)}
         if len(rows):
             self._color(layer, [project.schema.definition(name).color for name in self.names], shown.status[rows])
         self._size()
@@ -250,14 +257,29 @@ class CaseLayers:
             camera.center = (0.0, float(target[0]), float(target[1]))
 
 
+def shortened(name: str) -> str:
+    """A name as it is written on the image: beginning and end of a long one, since long names differ in either."""
+    if len(name) <= _LONGEST_NAME:
+        return name
+    half = (_LONGEST_NAME - 1) // 2
+    return f"{name[: _LONGEST_NAME - 1 - half]}…{name[-half:]}"
+
+
 def _new_points(grid: Grid) -> Points:
     """An empty points layer on a grid, with names as text."""
     return Points(
         np.empty((0, grid.ndim)),
         ndim=grid.ndim,
         name=POINTS_NAME,
-        features={"name": np.empty(0, dtype=object)},
-        text={"string": _GAP + "{name}", "anchor": "upper_left", "size": TEXT_SIZE, "color": "white"},
+        features={"name": np.empty(0, dtype=object), "written": np.empty(0, dtype=object)},
+        text={
+            "string": "{written}",
+            "anchor": "upper_left",
+            "size": TEXT_SIZE,
+            "color": "white",
+            "blending": _IN_FRONT,
+        },
+        blending=_IN_FRONT,
         # Where a slice holds no point, napari draws one of size 0; a lower limit above that would make it seen.
         canvas_size_limits=(0, 10_000),
         **layer_geometry(grid),
@@ -269,8 +291,10 @@ def _refuse_native_edits(layer: Layer) -> None:
 
     def refuse() -> None:
         layer.editable = False
+        layer.help = _HELP
 
     layer.events.editable.connect(refuse)
+    layer.events.help.connect(refuse)
     refuse()
 
 

@@ -6,7 +6,7 @@ from qtpy.QtWidgets import QVBoxLayout, QWidget
 
 from napari_landmarker.engine.errors import LandmarkerError
 from napari_landmarker.gui.links import follow
-from napari_landmarker.gui.scroll_panel import choice, wrapped
+from napari_landmarker.gui.scroll_panel import breakable, choice, wrapped
 from napari_landmarker.state.session import Session
 
 
@@ -73,7 +73,8 @@ class ModelBox(QWidget):
         except LandmarkerError as error:
             return str(error)
         known = [name for name in project.schema.names if name in info.names]
-        finds = "all landmarks" if len(known) == len(project.schema.names) else ", ".join(known) or "no landmark"
+        listed = ", ".join(map(breakable, known)) or "no landmark"
+        finds = "all landmarks" if len(known) == len(project.schema.names) else listed
         mean = info.validation_error
         judged = (
             "not checked on held-out images"

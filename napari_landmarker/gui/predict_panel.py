@@ -28,7 +28,7 @@ from napari_landmarker.gui.heatmap_layer import ALL, CURRENT, HeatmapLayer
 from napari_landmarker.gui.links import follow
 from napari_landmarker.gui.model_box import ModelBox
 from napari_landmarker.gui.predicting import CasePrediction, LoadedModel, Predicted, predict_cases
-from napari_landmarker.gui.scroll_panel import ScrollPanel, choice, wrapped
+from napari_landmarker.gui.scroll_panel import ScrollPanel, breakable, choice, wrapped
 from napari_landmarker.gui.tasks import Task
 from napari_landmarker.state.session import Session
 
@@ -263,7 +263,9 @@ class PredictPanel(ScrollPanel):
         count = f"{len(predicted)} predicted point{'' if len(predicted) == 1 else 's'} (rings on the image)."
         scores = {name: score for name, score in predicted.items() if math.isfinite(score)}
         least = min(scores, key=lambda name: scores[name], default=None)
-        return count if least is None else f"{count} The model is least sure of {least} ({scores[least]:.0%})."
+        return (
+            count if least is None else f"{count} The model is least sure of {breakable(least)} ({scores[least]:.0%})."
+        )
 
     def _refresh_heatmap_controls(self) -> None:
         there = self.session.prediction is not None

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from qtpy.QtCore import Qt, Signal
+from qtpy.QtGui import QPainter, QPaintEvent
 from qtpy.QtWidgets import QHBoxLayout, QLabel, QMenu, QPushButton, QSizePolicy, QVBoxLayout, QWidget
 
 from napari_landmarker.engine.datasets import SAMPLES
@@ -57,7 +58,7 @@ class ProjectBar(QWidget):
     def __init__(self, session: Session, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._session = session
-        self.name = QLabel()
+        self.name = _Elided()
         self.name.setTextFormat(Qt.TextFormat.PlainText)
         self.name.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Preferred)
         font = self.name.font()
@@ -78,6 +79,16 @@ class ProjectBar(QWidget):
         self.name.setText("Landmarker" if project is None else root.name)
         self.name.setToolTip("No project is open." if project is None else f"Project in {root}")
         self.actions_.setVisible(project is not None)
+
+
+class _Elided(QLabel):
+    """A line whose middle is left out where there is no room for it."""
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        """Called by Qt."""
+        room = self.rect().adjusted(4, 0, 0, 0)
+        text = self.fontMetrics().elidedText(self.text(), Qt.TextElideMode.ElideMiddle, room.width())
+        QPainter(self).drawText(room, Qt.AlignmentFlag.AlignVCenter, text)
 
 
 class StartPage(QWidget):

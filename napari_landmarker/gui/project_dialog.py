@@ -102,28 +102,24 @@ class ProjectDialog(QDialog):
             super().accept()
 
     def _make(self) -> Project:
-        if not self.images.text().strip():
+        images_folder = _path(self.images)
+        if images_folder is None:
             raise ProjectError("Choose the folder with the images first.")
-        if not self.folder.text().strip():
+        folder, annotations = _path(self.folder), _path(self.annotations)
+        if folder is None:
             raise ProjectError("Choose a folder for the project.")
         names = [line.strip() for line in self.landmarks.toPlainText().splitlines() if line.strip()]
         schema = LandmarkSchema.from_names(names)
-        images = find_images(Path(self.images.text().strip()).expanduser())
-        annotations = self.annotations.text().strip()
-        return create_project(
-            self.folder.text().strip(),
-            schema,
-            images,
-            annotations=annotations or None,
-            spacing=_parse_spacing(self.spacing.text(), images),
-        )
+        images = find_images(images_folder)
+        spacing = _parse_spacing(self.spacing.text(), images)
+        return create_project(folder, schema, images, annotations=annotations, spacing=spacing)
 
     # ---- choosing
 
     def _suggest_folder(self, images: str) -> None:
-        if self.folder.text() != self._suggested or not images.strip():
-            return
         path = Path(images.strip())
+        if self.folder.text() != self._suggested or not path.name:
+            return
         self._suggested = str(path.with_name(f"{path.name}-landmarks"))
         self.folder.setText(self._suggested)
 
@@ -166,6 +162,15 @@ def _parse_spacing(text: str, images: list[Path]) -> tuple[float, ...] | None:
     if len(numbers) not in (1, ndim):
         raise GeometryError(f"The pixel size needs one number, or {ndim} with commas between, for {ndim}D images.")
     return numbers * ndim if len(numbers) == 1 else numbers
+
+
+def _path(line: QLineEdit) -> Path | None:
+    """The path in a field, None for an empty one; ProjectError for the home folder of a user who does not exist."""
+    text = line.text().strip()
+    try:
+        return Path(text).expanduser() if text else None
+    except RuntimeError as error:
+        raise ProjectError(f"There is no folder '{text}': give its full path.") from error
 
 
 def _fill(line: QLineEdit, path: Path | None) -> None:

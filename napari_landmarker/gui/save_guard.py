@@ -7,6 +7,7 @@ import weakref
 from qtpy.QtCore import QEvent, QObject
 from qtpy.QtWidgets import QMessageBox, QWidget
 
+from napari_landmarker.gui.close_guard import CloseGuard
 from napari_landmarker.state.session import Session
 
 
@@ -49,6 +50,7 @@ class SaveGuard(QObject):
             if before is not None:
                 before.removeEventFilter(self)
             self._window = weakref.ref(window)
+            CloseGuard.watch(window)  # what is watched later is asked first: no training ends if nothing closes
             window.installEventFilter(self)
 
     def _watched(self) -> QWidget | None:

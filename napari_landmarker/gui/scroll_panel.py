@@ -31,6 +31,11 @@ def wrapped(text: str = "") -> QLabel:
     return label
 
 
+def breakable(name: str) -> str:
+    """A name that a label may break after every ``_``: a long one would be cut off where the panel ends."""
+    return name.replace("_", "_\u200b")
+
+
 def choice() -> QComboBox:
     """A list to choose from that becomes narrow where the panel is, however long its texts are."""
     combo = QComboBox()

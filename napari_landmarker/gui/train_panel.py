@@ -53,6 +53,7 @@ class TrainPanel(ScrollPanel):
         self.session = session
         self.process: TrainingProcess | None = None
         self._run: TrainingRun | None = None
+        self._trained_on = Path()
         self._counts = AnnotatedCounts(session, self)
         self._counts.counted.connect(self._refresh)
         self._make_choices()
@@ -66,7 +67,8 @@ class TrainPanel(ScrollPanel):
         layout.addLayout(self._result_row)
         layout.addWidget(self.plot, 1000)
         layout.addStretch(1)
-        for signal in (session.project_changed, session.cases_changed, session.progress_changed):
+        follow(self, session.project_changed, self._project_changed)
+        for signal in (session.cases_changed, session.progress_changed):
             follow(self, signal, self._count)
         active = TrainingProcess.active()
         if active is not None:
@@ -169,6 +171,11 @@ class TrainPanel(ScrollPanel):
     def _preset_chosen(self) -> None:
         self.minutes.setValue(PRESETS[self.preset].config.max_minutes)
 
+    def _project_changed(self) -> None:
+        if self.process is None:
+            self._run = None
+        self._count()
+
     def _count(self, *_: object) -> None:
         self._counts.stop()
         if self.isVisible() and self.session.project is not None:
@@ -176,7 +183,7 @@ class TrainPanel(ScrollPanel):
         self._refresh()
 
     def _watch(self, process: TrainingProcess) -> None:
-        self.process, self._run = process, process.run
+        self.process, self._run, self._trained_on = process, process.run, process.project
         process.changed.connect(self._refresh)
         process.ended.connect(self._ended)
 
@@ -185,10 +192,9 @@ class TrainPanel(ScrollPanel):
         self.process = None
         if process is None or run is None:
             return
-        project = self.session.project
         if run.state is TrainingState.FAILED:
             self.session.failed.emit(run.message)
-        elif run.state is TrainingState.FINISHED and project is not None and project.root == process.project:
+        elif run.state is TrainingState.FINISHED and self._is_here():
             try:
                 self.session.refresh_models(run.model if self.session.model is None else None)
             except LandmarkerError as error:
@@ -204,6 +210,11 @@ class TrainPanel(ScrollPanel):
             self.session.failed.emit(str(error))
         else:
             self.model_chosen.emit(self._run.model)
+
+    def _is_here(self) -> bool:
+        """Whether the run belongs to the project that is open."""
+        project = self.session.project
+        return project is not None and project.root == self._trained_on
 
     def _refresh(self) -> None:
         """Show what is so now."""
@@ -224,9 +235,11 @@ class TrainPanel(ScrollPanel):
         busy = run is None or run.state is TrainingState.STARTING or asked
         self.bar.setRange(0, 0 if busy else 1000)
         self.bar.setValue(0 if run is None else round(1000 * run.fraction))
-        self.state.setText("" if run is None else _told(run))
+        where = "" if self._is_here() else f"Project '{self._trained_on.name}': "
+        self.state.setText("" if run is None else where + _told(run))
         self.state.setVisible(run is not None)
-        self.use.setVisible(not running and run is not None and run.state is TrainingState.FINISHED)
+        ready = run is not None and run.state is TrainingState.FINISHED
+        self.use.setVisible(not running and ready and self._is_here())
         self.plot.setVisible(run is not None)
         self.plot.show_run(run)
 
@@ -246,12 +259,13 @@ class TrainPanel(ScrollPanel):
             return "Counting the annotated images…"
         counts = self._counts.counts
         learns = f"Learns from {_images(counts[Split.TRAIN])}."
+        few = "That is" if counts[Split.TRAIN] == 1 else "They are"
         if counts[Split.VALIDATION] == 0:
             held_out = counts[Split.TRAIN] >= 5
             return f"{learns} " + (
                 "About one in seven of them is held out, to check the model on images it does not learn from."
                 if held_out
-                else "They are too few to hold some out, so the error on new images will not be known."
+                else f"{few} too few to hold some out, so the error on new images will not be known."
             )
         return f"{learns} Checks itself on {_images(counts[Split.VALIDATION])} that it does not learn from."
 

@@ -95,6 +95,7 @@ class LandmarkerWidget(QWidget):
         """Ask for a new project and open it."""
         dialog = ProjectDialog(self)
         dialog.exec()
+        dialog.deleteLater()
         if dialog.project is not None:
             self._take(dialog.project)
 

@@ -318,11 +318,15 @@ class SessionCore:
 
     def _next_unplaced(self, after: str | None) -> str | None:
         """The first landmark after ``after``, round and round, that has neither annotation nor shown prediction."""
+        return self._next_with(LandmarkStatus.UNPLACED, after)
+
+    def _next_with(self, status: LandmarkStatus, after: str | None) -> str | None:
+        """The first landmark after ``after``, round and round, that is shown with a status."""
         if self.shown is None:
             return None
         start = self.names.index(after) + 1 if after in self.names else 0
         for name in (*self.names[start:], *self.names[:start]):
-            if self.shown.status_of(name) == LandmarkStatus.UNPLACED:
+            if self.shown.status_of(name) == status:
                 return name
         return None
 

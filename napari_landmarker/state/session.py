@@ -77,8 +77,12 @@ class Session(SessionCore):
             self._step_from(name)
 
     def accept(self, name: str) -> None:
-        """Agree with the prediction of a landmark that is shown: it becomes a confirmed annotation."""
+        """Agree with the prediction of a landmark that is shown: it becomes a confirmed annotation.
+
+        The next landmark that waits for an answer is the current one then.
+        """
         self._accept([name])
+        self.set_current(self._next_with(LandmarkStatus.PREDICTED, name) or self.current)
 
     def accept_all(self) -> None:
         """Agree with all predictions that are shown in this case, in one edit."""

@@ -23,13 +23,17 @@ def test_make_help_names_every_target(repository):
         assert f"make {target} " in shown
 
 
-def test_every_command_of_the_readme_is_a_command():
+def test_every_command_of_the_readme_is_a_command_with_these_options(repository):
     from typer.main import get_command
 
     from napari_landmarker.cli import app
 
     commands = get_command(app).commands
-    assert set(commands) == {"open", "demo", "init", "train", "predict", "evaluate"}
+    options = {name: {o for p in command.params for o in p.opts} for name, command in commands.items()}
+    rows = re.findall(r"`napari-landmarker (\w+)([^`]*)`", (repository / "README.md").read_text())
+    assert {name for name, _ in rows} == set(commands)
+    for name, words in rows:
+        assert set(re.findall(r"--[a-z-]+", words)) <= options[name], name
 
 
 def test_shell_scripts_are_sound(repository):

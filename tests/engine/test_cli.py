@@ -2,6 +2,7 @@
 
 import csv
 import json
+import signal
 import subprocess
 import sys
 
@@ -9,7 +10,9 @@ import numpy as np
 import pytest
 from synthetic import make_project
 
+from napari_landmarker.cli import _interrupts_to
 from napari_landmarker.engine.project import Project, Split
+from napari_landmarker.engine.train.events import Control, Ending
 
 
 def run(*words, cwd=None):
@@ -102,6 +105,10 @@ def test_mistakes_are_one_sentence_and_exit_code_2(tmp_path):
         (("train", tmp_path / "nowhere"), "nowhere"),
         (("train", made.root, "--preset", "best"), "best"),
         (("open", tmp_path / "nowhere"), "nowhere"),
+        (("open", "n" * 300), "n" * 300),
+        (("train", "~no-such-user"), "~no-such-user"),
+        (("init", tmp_path / "p", "--images", images, "--landmarks", "a", "--annotations", "n" * 300), "n" * 300),
+        (("init", tmp_path / "p", "--images", images, "--landmarks", tmp_path / "nowhere.txt"), "nowhere.txt"),
         (("predict", tmp_path / "nowhere", images / "case00.tif", "--out", tmp_path / "o"), "nowhere"),
         (("evaluate", made.root, "--model", "none-1", "--out", tmp_path / "o"), "none-1"),
     ):
@@ -111,3 +118,40 @@ def test_mistakes_are_one_sentence_and_exit_code_2(tmp_path):
         assert named in done.stderr
         assert len(done.stderr.strip().splitlines()) == 1, done.stderr
         assert not (tmp_path / "p").exists()
+
+
+def test_a_closed_input_is_no_word_to_a_training(tmp_path):
+    project, _ = make_project(tmp_path, count=4)
+    words = ["train", project.root, "--max-steps", "1", "--max-minutes", "1", "--events", "jsonl"]
+    done = subprocess.run(
+        ["sh", "-c", 'exec "$@" <&-', "sh", sys.executable, "-m", "napari_landmarker", *map(str, words)],
+        capture_output=True, text=True, timeout=200,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert "Traceback" not in done.stderr
+    assert [json.loads(line)["event"] for line in done.stdout.splitlines()][-1] == "finished"
+
+
+def test_ctrl_c_ends_a_training_and_keeps_the_best_so_far(tmp_path):
+    project, _ = make_project(tmp_path, count=4)
+    process = subprocess.Popen(
+        [sys.executable, "-m", "napari_landmarker", "train", str(project.root), "--max-minutes", "5"],
+        stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+    )  # fmt: skip
+    assert any("Learning from" in line for line in process.stderr)
+    process.send_signal(signal.SIGINT)
+    out, err = process.communicate(timeout=100)
+    assert process.returncode == 0, err
+    assert out.splitlines()[-1].startswith("Model: ")
+    assert project.models == ("fast-1",)
+
+
+def test_ctrl_c_counts_while_a_training_runs_and_is_given_back_afterwards():
+    before, control = signal.getsignal(signal.SIGINT), Control()
+    asked = []
+    with _interrupts_to(control):
+        for _ in range(2):
+            signal.raise_signal(signal.SIGINT)
+            asked.append(control.ending)
+    assert asked == [Ending.STOP, Ending.CANCEL]
+    assert signal.getsignal(signal.SIGINT) is before

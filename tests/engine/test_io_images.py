@@ -17,7 +17,14 @@ from hypothesis import strategies as st
 from PIL import Image as Pillow
 
 from napari_landmarker.engine.errors import ImageError
-from napari_landmarker.engine.io import IMAGE_SUFFIXES, find_images, is_image_file, read_geometry, read_image
+from napari_landmarker.engine.io import (
+    IMAGE_SUFFIXES,
+    find_images,
+    image_stem,
+    is_image_file,
+    read_geometry,
+    read_image,
+)
 
 SHARED = Path(__file__).parents[2] / "../shared/data"
 
@@ -172,3 +179,11 @@ def test_fundus_photographs_have_their_size() -> None:
         assert image.array.shape == (712, 1072, 3)
         assert image.array.dtype == np.uint8
         assert image.grid.spacing is None
+
+
+@pytest.mark.parametrize(
+    ("name", "stem"),
+    [("a.png", "a"), ("scan.v2.nii.gz", "scan.v2"), ("A.NII.GZ", "A"), ("x.y.TIFF", "x.y"), ("png", "png")],
+)
+def test_the_stem_is_the_name_without_the_ending_of_an_image(name: str, stem: str) -> None:
+    assert image_stem(f"/folder.d/{name}") == stem

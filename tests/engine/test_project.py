@@ -167,6 +167,10 @@ def test_a_schema_is_typed_or_read(tmp_path):
     assert parse_schema("tip, base").names == ("tip", "base")
     (tmp_path / "names.txt").write_text("tip\n\n base \n")
     assert parse_schema(str(tmp_path / "names.txt")).names == ("tip", "base")
+    with pytest.raises(AnnotationError, match=r"nowhere\.txt does not exist"):
+        parse_schema(str(tmp_path / "nowhere.txt"))
+    assert parse_schema("~no-such-user").names == ("~no-such-user",)
+    assert parse_schema("x" * 300).names == ("x" * 300,)
     (tmp_path / "schema.json").write_text(SCHEMA.model_dump_json())
     assert parse_schema(str(tmp_path / "schema.json")) == SCHEMA
 
@@ -244,3 +248,66 @@ def test_a_folder_that_cannot_be_written_is_said_and_nothing_is_lost(tmp_path, f
     (tmp_path / "file").write_text("")
     with pytest.raises(ProjectError, match="could not be written"):
         create_project(tmp_path / "file" / "p", SCHEMA, folder)
+
+
+def test_what_was_exported_tells_images_of_one_name_apart(tmp_path):
+    images = [picture(tmp_path / side / "x.png") for side in ("left", "right")]
+    project = create_project(tmp_path / "p", SCHEMA, images)
+    for number, case in enumerate(project.cases):
+        project.save_annotations(case.id, project.annotations(case.id).with_point("tip", (number, 2)))
+    assert export_table(project, tmp_path / "t.csv") == 2
+    assert [line.split(",")[0] for line in (tmp_path / "t.csv").read_text().splitlines()[1::2]] == [
+        "left/x.png", "right/x.png",
+    ]  # fmt: skip
+    assert export_annotations(project, tmp_path / "lm", "labelme") == 2
+    for source in (tmp_path / "t.csv", tmp_path / "lm"):
+        read = read_annotations(project, source)
+        assert [read[case.id].point("tip").tolist() for case in project.cases] == [[0, 2], [1, 2]]
+    labelme(tmp_path / "which.json", "x.png", {"tip": (1, 1)})
+    with pytest.raises(AnnotationError, match="2 images have that name"):
+        read_annotations(project, tmp_path / "which.json")
+
+
+def test_an_accent_written_in_another_way_is_the_same_name_and_hidden_files_are_left_out(tmp_path):
+    image = picture(tmp_path / "images" / "caf\u00e9.png")
+    labelme(tmp_path / "lm" / "a.json", "cafe\u0301.png", {"tip": (1.5, 2.5)})
+    (tmp_path / "lm" / "._a.json").write_bytes(b"\x00\x05")
+    project = create_project(tmp_path / "p", SCHEMA, [image], annotations=tmp_path / "lm")
+    assert project.annotations("caf\u00e9").point("tip").tolist() == [2, 1]
+
+
+@pytest.mark.parametrize("name", ["a\nb.png", os.fsdecode(b"\xff.png")])
+def test_an_image_name_that_no_project_can_keep_is_one_sentence(tmp_path, folder, name):
+    try:
+        os.rename(folder[0], folder[0].with_name(name))
+    except OSError:
+        pytest.skip("this file system has no such names")
+    with pytest.raises(ImageError, match="rename it") as caught:
+        create_project(tmp_path / "p", SCHEMA, [folder[0].with_name(name)])
+    assert str(caught.value).isprintable()
+
+
+def test_an_image_with_the_longest_name_can_be_annotated(tmp_path):
+    image = picture(tmp_path / "images" / f"{'x' * 240}.png")
+    project = create_project(tmp_path / "p", SCHEMA, [image])
+    project.save_annotations("x" * 240, project.annotations("x" * 240).with_point("tip", (1, 2)))
+    assert project.annotations("x" * 240).point("tip").tolist() == [1, 2]
+
+
+def test_a_spacing_a_person_said_replaces_what_the_file_states(tmp_path):
+    import nibabel
+
+    nibabel.Nifti1Image(np.zeros((4, 5, 6), np.float32), np.diag((1, 2, 3, 1))).to_filename(tmp_path / "v.nii")
+    for said, spacing in ((None, (3, 2, 1)), ((0.5, 0.25, 0.125), (0.5, 0.25, 0.125))):
+        project = create_project(tmp_path / str(said), SCHEMA, [tmp_path / "v.nii"], spacing=said)
+        assert project.geometry("v").grid.spacing == project.image("v").grid.spacing == spacing
+
+
+def test_a_project_whose_annotations_cannot_be_written_is_no_project(tmp_path, folder):
+    table = tmp_path / "t.csv"
+    table.write_text("image,landmark,x,y\na.png,tip,10,20\n")
+    (tmp_path / "p").mkdir()
+    (tmp_path / "p" / "annotations").write_text("in the way")
+    with pytest.raises(ProjectError, match="could not be written"):
+        create_project(tmp_path / "p", SCHEMA, folder, annotations=table)
+    assert not (tmp_path / "p" / "project.json").exists()

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from napari_landmarker.engine.datasets import SAMPLES, sample_project
+from napari_landmarker.engine.errors import ProjectError
 from napari_landmarker.engine.project import Split
 
 
@@ -50,3 +51,9 @@ def test_the_fundus_photographs_lie_at_half_the_size_of_the_originals(repository
     for row in SAMPLES[2].rows():
         x, y = original[row["image"], row["landmark"]]
         assert (float(row["x"]), float(row["y"])) == pytest.approx(((x + 0.5) / 2 - 0.5, (y + 0.5) / 2 - 0.5))
+
+
+def test_a_sample_is_not_made_in_a_project_of_something_else(tmp_path):
+    sample_project(SAMPLES[3], tmp_path / "p")
+    with pytest.raises(ProjectError, match="other landmarks"):
+        sample_project(SAMPLES[2], tmp_path / "p")

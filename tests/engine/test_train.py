@@ -18,11 +18,12 @@ from napari_landmarker.engine.landmarks import LandmarkSet, LandmarkStatus
 from napari_landmarker.engine.predict import Predictor, evaluate_model, read_info
 from napari_landmarker.engine.predict.bundle import WEIGHTS, read_curve
 from napari_landmarker.engine.project import Split
+from napari_landmarker.engine.train import fit
 from napari_landmarker.engine.train.config import PRESETS, OptimiserConfig, TrainConfig, UNetConfig, preset_config
 from napari_landmarker.engine.train.events import Cancelled, Control, Ending, Event, Finished, Judged, Progress, Started
 from napari_landmarker.engine.train.fit import choose_cases, train_project
 from napari_landmarker.engine.train.frame import plan_frame
-from napari_landmarker.engine.train.module import learning_rate
+from napari_landmarker.engine.train.module import LandmarkModule, learning_rate
 
 
 def small(steps, **changes):
@@ -71,6 +72,41 @@ def test_the_saved_model_scores_what_the_run_said(tmp_path):
     found = [predictor.predict(project.image(c.id)).landmarks.points for c in cases]
     errors = np.linalg.norm(np.array(found) - np.array([truth[c.id] for c in cases]), axis=-1)
     assert events[-1].validation_error == pytest.approx(errors.mean(), rel=1e-2)
+
+
+def test_judging_more_often_does_not_change_the_training(tmp_path, monkeypatch):
+    monkeypatch.setattr(fit, "_precision", lambda: "32-true")  # half precision rounds differently from run to run
+    project, _ = make_project(tmp_path, count=8)
+    curves = []
+    for validations in (1, 1000):
+        name, _ = run(project, small(12, validations=validations))
+        curves.append(read_curve(project.model_path(name)))
+    seldom, often = curves
+    assert len(often) > len(seldom)
+    assert often[-1].step == seldom[-1].step == 12
+    assert often[-1].train_loss == seldom[-1].train_loss
+    assert often[-1].validation_error == seldom[-1].validation_error
+
+
+def test_a_step_without_a_gradient_is_left_out_and_too_many_end_the_run(tmp_path, monkeypatch):
+    project, _ = make_project(tmp_path, count=8)
+    real, calls = LandmarkModule._loss, []
+
+    def broken(every):
+        def loss(self, batch):
+            value, logits = real(self, batch)
+            calls.append(1)
+            return (value * math.nan if len(calls) % every == 0 and self.training else value), logits
+
+        return loss
+
+    monkeypatch.setattr(LandmarkModule, "_loss", broken(3))
+    name, events = run(project, small(9))
+    assert all(torch.isfinite(w).all() for w in Predictor.load(project.model_path(name))._network.parameters())
+    assert math.isfinite(events[-1].validation_error)
+    monkeypatch.setattr(LandmarkModule, "_loss", broken(1))
+    with pytest.raises(TrainingError, match="no longer a number"):
+        run(project, small(100))
 
 
 def test_a_missing_landmark_changes_nothing_for_the_others(tmp_path):

@@ -95,3 +95,19 @@ def project_2d(tmp_path: Path, images_2d: list[Path]) -> Project:
 def project_3d(tmp_path: Path, images_3d: list[Path]) -> Project:
     """A project of two 3D volumes and three landmarks."""
     return create_project(tmp_path / "study3d", LandmarkSchema.from_names(NAMES), images_3d)
+
+
+@pytest.fixture
+def open_2d(widget: LandmarkerWidget, project_2d: Project) -> LandmarkerWidget:
+    """The widget with the 2D project."""
+    widget.open_project(project_2d.root)
+    QApplication.processEvents()
+    return widget
+
+
+@pytest.fixture
+def open_3d(widget: LandmarkerWidget, project_3d: Project) -> LandmarkerWidget:
+    """The widget with the 3D project."""
+    widget.open_project(project_3d.root)
+    QApplication.processEvents()
+    return widget

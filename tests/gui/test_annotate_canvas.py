@@ -7,32 +7,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 from napari import Viewer
+from napari.utils.colormaps.standardize_color import transform_color
 from PIL import Image as PillowImage
 from qtpy.QtCore import QEvent, Qt
 from qtpy.QtWidgets import QApplication
 from window import NAMES, SHAPE_3D, SPACING_3D, Canvas, prediction
 
 from napari_landmarker.engine.exchange import create_project
-from napari_landmarker.engine.project import Project
 from napari_landmarker.engine.schema import LandmarkSchema
-from napari_landmarker.gui.layers import POINTS_NAME
+from napari_landmarker.gui.layers import POINTS_NAME, SIZE_PX
 from napari_landmarker.gui.widget import LandmarkerWidget
-
-
-@pytest.fixture
-def open_2d(widget: LandmarkerWidget, project_2d: Project) -> LandmarkerWidget:
-    """The widget with the 2D project."""
-    widget.open_project(project_2d.root)
-    QApplication.processEvents()
-    return widget
-
-
-@pytest.fixture
-def open_3d(widget: LandmarkerWidget, project_3d: Project) -> LandmarkerWidget:
-    """The widget with the 3D project."""
-    widget.open_project(project_3d.root)
-    QApplication.processEvents()
-    return widget
 
 
 def test_a_click_outside_the_image_places_nothing(open_2d: LandmarkerWidget, canvas: Canvas) -> None:
@@ -159,6 +143,15 @@ def test_keys_of_the_points_layer_cannot_add_select_copy_or_delete_points(
     ):
         canvas.key(key, modifiers)
     assert (len(layer.data), len(layer.selected_data), str(layer.mode)) == (1, 0, "pan_zoom")
+
+
+def test_the_status_bar_names_no_tool_that_is_off(open_2d: LandmarkerWidget, viewer: Viewer) -> None:
+    for layer in (open_2d.layers.image, open_2d.layers.points):
+        viewer.layers.selection.active = layer
+        assert viewer.help == layer.help == "click to place the current landmark, drag a point to move it"
+    open_2d.session.next_case()
+    open_2d.session.place((10, 10))
+    assert viewer.help == "click to place the current landmark, drag a point to move it"
 
 
 def test_a_double_click_does_not_zoom(open_2d: LandmarkerWidget, canvas: Canvas) -> None:
@@ -305,4 +298,33 @@ def test_a_veil_over_an_image_of_another_size_does_not_stretch_the_view(
     viewer.add_image(np.zeros((300, 400)), name="veil", metadata={"landmarker": "heatmap"})
     session.open_case("1")
     assert [layer.name for layer in viewer.layers] == ["1", "Landmarks"]
-    assert viewer.layers.extent.world[1].tolist() == [59.5, 79.5]
+    assert viewer.layers.extent.world[1].tolist() == [59, 79]
+
+
+def test_accepting_goes_on_to_the_next_prediction_and_its_slice(open_3d: LandmarkerWidget) -> None:
+    session, dims = open_3d.session, open_3d.viewer.dims
+    found = prediction(session, {"nasion": (1, 20, 20), "sella": (6, 30, 30), "menton": (3, 40, 40)})
+    session.take_prediction("scan_0", found, model="m")
+    session.model = "m"
+    session.open_case("scan_0")
+    open_3d.annotate.landmarks.selectRow(0)
+    for name, step in (("sella", 6), ("menton", 3)):
+        open_3d.annotate.accept.click()
+        assert (session.current, dims.current_step[0]) == (name, step)
+    open_3d.annotate.accept.click()
+    assert session.current is None
+    assert session.progress("scan_0") == (3, 3)
+
+
+def test_points_stand_before_a_rendered_volume(open_3d: LandmarkerWidget, canvas: Canvas) -> None:
+    canvas.click((4, 30, 35))
+    open_3d.session.set_current(None)
+    open_3d.annotate.names.setChecked(False)
+    open_3d.viewer.dims.ndisplay = 3
+    QApplication.processEvents()
+    picture = open_3d.viewer.screenshot(canvas_only=True, flash=False)[..., :3].astype(int)
+    red, green, blue = transform_color(open_3d.session.project.schema.definition("nasion").color)[0, :3] * 255
+    seen = (np.abs(picture - (red, green, blue)) < 12).all(axis=-1).sum()
+    whole_disc_px = np.pi * (SIZE_PX * 0.84 / 2) ** 2
+    assert seen > 0.6 * whole_disc_px
+    assert open_3d.layers.points.text.blending == open_3d.layers.points.blending

@@ -1,10 +1,9 @@
-"""Opening and making projects, the lists, the buttons, import and export, and what happens on bad input."""
+"""Opening projects, the lists, the buttons, import and export."""
 
 from __future__ import annotations
 
 import csv
 import json
-import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -15,32 +14,15 @@ from PIL import Image as PillowImage
 from pytestqt.qtbot import QtBot
 from qtpy.QtCore import Qt
 from qtpy.QtTest import QTest
-from qtpy.QtWidgets import QApplication, QMessageBox
+from qtpy.QtWidgets import QApplication
 from window import NAMES, Canvas, prediction
 
-from napari_landmarker.engine.errors import ProjectError
+from napari_landmarker.engine.exchange import create_project
 from napari_landmarker.engine.landmarks import LandmarkStatus
 from napari_landmarker.engine.project import Case, Project, Split
+from napari_landmarker.engine.schema import LandmarkSchema
 from napari_landmarker.gui import samples
-from napari_landmarker.gui.project_dialog import ProjectDialog
 from napari_landmarker.gui.widget import LandmarkerWidget
-
-
-@pytest.fixture
-def open_2d(widget: LandmarkerWidget, project_2d: Project) -> LandmarkerWidget:
-    """The widget with the 2D project."""
-    widget.open_project(project_2d.root)
-    QApplication.processEvents()
-    return widget
-
-
-@pytest.fixture
-def dialog(widget: LandmarkerWidget, images_2d: list[Path], tmp_path: Path) -> ProjectDialog:
-    """The dialog, filled in as it should be."""
-    dialog = ProjectDialog(widget)
-    dialog.images.setText(str(images_2d[0].parent))
-    dialog.landmarks.setPlainText("left eye\n\n  right eye \n")
-    return dialog
 
 
 def texts(table: object) -> list[list[str]]:
@@ -104,65 +86,6 @@ def test_samples_open_in_napari_with_their_landmarks_on_them(make_napari_viewer:
     assert (points_3d.data < volume.data.shape).all()
 
 
-# ---- a new project
-
-
-def test_the_dialog_makes_a_project_beside_the_images(dialog: ProjectDialog, images_2d: list[Path]) -> None:
-    folder = images_2d[0].parent
-    assert dialog.folder.text() == str(folder.with_name("pictures-landmarks"))
-    dialog.spacing.setText("0.25")
-    dialog.create.click()
-    project = Project.open(folder.with_name("pictures-landmarks"))
-    assert project.schema.names == ("left eye", "right eye")
-    assert [case.id for case in project.cases] == ["head_0", "head_1", "head_2"]
-    assert project.geometry("head_0").grid.spacing == (0.25, 0.25)
-
-
-def test_the_dialog_takes_a_table_of_annotations_and_a_file_of_names(
-    dialog: ProjectDialog, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    (tmp_path / "names.txt").write_text("A\nB\n", encoding="utf-8")
-    choice = str(tmp_path / "names.txt")
-    monkeypatch.setattr("qtpy.QtWidgets.QFileDialog.getOpenFileName", lambda *_: (choice, ""))
-    dialog._choose_names()
-    assert dialog.landmarks.toPlainText() == "A\nB"
-    (tmp_path / "table.csv").write_text("image,landmark,x,y\nhead_1.png,B,7.5,3\n", encoding="utf-8")
-    dialog.annotations.setText(str(tmp_path / "table.csv"))
-    dialog.create.click()
-    np.testing.assert_array_equal(dialog.project.annotations("head_1").point("B"), (3, 7.5))
-
-
-@pytest.mark.parametrize(
-    ("field", "text", "sentence"),
-    [
-        ("images", "", "Choose the folder with the images"),
-        ("images", "EMPTY", "EMPTY"),
-        ("folder", "", "Choose a folder for the project"),
-        ("landmarks", "", "no landmark"),
-        ("landmarks", "A\nB\nA", "'A' is given twice"),
-        ("spacing", "fine", "'fine' is no number"),
-        ("spacing", "1, 2, 3", "2D"),
-        ("spacing", "0", "positive"),
-        ("annotations", "nowhere", "nowhere"),
-    ],
-)
-def test_what_is_wrong_stands_in_the_dialog_which_stays_open(
-    dialog: ProjectDialog, tmp_path: Path, field: str, text: str, sentence: str
-) -> None:
-    if text == "EMPTY":
-        (tmp_path / "EMPTY").mkdir()
-        text = str(tmp_path / "EMPTY")
-    if field == "landmarks":
-        dialog.landmarks.setPlainText(text)
-    else:
-        getattr(dialog, field).setText(text)
-    dialog.create.click()
-    assert sentence in dialog.problem.text()
-    assert "\n" not in dialog.problem.text()
-    assert dialog.project is None
-    assert not (tmp_path / "pictures-landmarks").exists()
-
-
 # ---- the lists
 
 
@@ -181,10 +104,11 @@ def test_the_lists_say_what_is_done(open_2d: LandmarkerWidget, canvas: Canvas, q
     session.model = "m"
     session.open_case("head_0")
     assert texts(panel.landmarks)[2] == ["menton", "predicted", "0.50"]
+    assert panel.hint.text() == "Check the predicted points."
     session.accept_all()
     assert texts(panel.cases)[0] == ["head_0", "test", "✓ 3/3"]
     assert panel.summary.text() == "1 of 3 images done"
-    assert panel.hint.text() == "All landmarks of this image have a place."
+    assert panel.hint.text() == "All landmarks of this image are done."
 
 
 def test_a_click_in_the_list_opens_the_image_and_one_that_cannot_be_opened_is_told(
@@ -202,6 +126,25 @@ def test_a_click_in_the_list_opens_the_image_and_one_that_cannot_be_opened_is_to
     assert "\n" not in told[0]
     qtbot.waitUntil(lambda: cases.currentIndex().row() == 2)
     assert [index.row() for index in cases.selectionModel().selectedRows()] == [2]
+
+
+def test_an_image_that_could_not_be_opened_can_be_tried_again(
+    widget: LandmarkerWidget, project_2d: Project, images_2d: list[Path], told: list[str], qtbot: QtBot
+) -> None:
+    good = images_2d[0].read_bytes()
+    for path in images_2d:
+        path.write_bytes(b"this is no image")
+    widget.open_project(project_2d.root)
+    cases = widget.annotate.cases
+    where = cases.visualRect(cases.model().index(0, 0)).center()
+    for _ in range(2):
+        before = len(told)
+        QTest.mouseClick(cases.viewport(), Qt.MouseButton.LeftButton, pos=where)
+        qtbot.waitUntil(lambda: not cases.selectionModel().selectedRows())
+        assert len(told) == before + 1
+    images_2d[0].write_bytes(good)
+    QTest.mouseClick(cases.viewport(), Qt.MouseButton.LeftButton, pos=where)
+    assert widget.session.case_id == "head_0"
 
 
 def test_no_list_is_rebuilt_for_an_edit(open_2d: LandmarkerWidget, canvas: Canvas) -> None:
@@ -230,6 +173,23 @@ def test_thousands_of_images_open_at_once_and_a_click_costs_no_more(
     read.clear()
     canvas.click((30, 30))
     assert read == []
+
+
+def test_long_names_are_neither_cut_off_nor_all_alike(
+    widget: LandmarkerWidget, canvas: Canvas, images_2d: list[Path], tmp_path: Path
+) -> None:
+    names = [f"a_very_long_anatomical_name_of_the_pelvis_that_does_not_fit_number_{n}" for n in range(2)]
+    widget.session.open_project(create_project(tmp_path / "long", LandmarkSchema.from_names(names), images_2d))
+    QApplication.processEvents()
+    hint, table = widget.annotate.hint, widget.annotate.landmarks
+    assert hint.minimumSizeHint().width() < hint.width()
+    assert table.textElideMode() == Qt.TextElideMode.ElideMiddle
+    assert table.model().index(0, 0).data(Qt.ItemDataRole.ToolTipRole) == names[0]
+    for at in (30, 60):
+        canvas.click((at, at))
+    written = list(widget.layers.points.text.values)
+    assert [text.strip() for text in written] == ["a_very_long_an…_fit_number_0", "a_very_long_an…_fit_number_1"]
+    assert list(widget.layers.points.features["name"]) == names
 
 
 # ---- the buttons
@@ -338,108 +298,3 @@ def test_files_in_other_words_are_told_and_nothing_is_lost(
     assert len(told) == 4
     assert "nowhere" in told[-1]
     assert session.shown == before
-
-
-# ---- when things go wrong
-
-
-def test_a_folder_that_is_no_project_is_told_and_the_open_one_stays(
-    open_2d: LandmarkerWidget, tmp_path: Path, told: list[str]
-) -> None:
-    open_2d.open_project(tmp_path / "nothing")
-    (tmp_path / "damaged").mkdir()
-    (tmp_path / "damaged" / "project.json").write_text("{", encoding="utf-8")
-    open_2d.open_project(tmp_path / "damaged")
-    assert len(told) == 2
-    assert "nothing" in told[0]
-    assert "damaged" in told[1]
-    assert open_2d.bar.name.text() == "study"
-
-
-def test_a_project_folder_that_is_gone_is_told_shown_and_saved_once_it_is_back(
-    open_2d: LandmarkerWidget, canvas: Canvas, project_2d: Project, told: list[str]
-) -> None:
-    canvas.click((30, 30))
-    away = project_2d.root.with_name("away")
-    project_2d.root.rename(away)
-    project_2d.root.write_text("a file stands in the way", encoding="utf-8")
-    canvas.click((60, 60))
-    assert len(told) == 1
-    assert "\n" not in told[0]
-    assert "Not saved" in open_2d.annotate.saved.text()
-    assert list(open_2d.session.shown.placed) == [True, True, False]
-    project_2d.root.unlink()
-    shutil.move(away, project_2d.root)
-    canvas.click((90, 90))
-    assert open_2d.annotate.saved.text() == "✓ Saved"
-    assert Project.open(project_2d.root).annotations("head_0").placed.all()
-
-
-def test_closing_the_window_saves_or_asks(
-    open_2d: LandmarkerWidget, canvas: Canvas, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def fail(*_: object) -> None:
-        raise ProjectError("The disk is full: free some space.")
-
-    window = open_2d.window()
-    asked: list[str] = []
-    answers = [QMessageBox.StandardButton.Cancel, QMessageBox.StandardButton.Close]
-
-    def ask(_parent: object, _title: str, text: str, *_: object) -> QMessageBox.StandardButton:
-        asked.append(text)
-        return answers.pop(0)
-
-    monkeypatch.setattr("qtpy.QtWidgets.QMessageBox.warning", ask)
-    project = open_2d.session.project
-    with monkeypatch.context() as patch:
-        patch.setattr(project, "save_annotations", fail)
-        canvas.click((30, 30))
-        assert not window.close()
-        assert window.isVisible()
-        assert len(asked) == 1
-        assert asked[0].startswith("The disk is full")
-    assert open_2d._guard.may_close()
-    assert Project.open(project.root).annotations("head_0").placed[0]
-    assert len(asked) == 1
-
-
-def test_a_project_with_a_name_given_twice_is_told(
-    open_2d: LandmarkerWidget, project_2d: Project, told: list[str]
-) -> None:
-    path = project_2d.root / "project.json"
-    content = json.loads(path.read_text(encoding="utf-8"))
-    content["schema"]["landmarks"].append(content["schema"]["landmarks"][0])
-    path.write_text(json.dumps(content), encoding="utf-8")
-    open_2d.open_project(project_2d.root)
-    assert len(told) == 1
-    assert "'nasion' is given twice" in told[0]
-    assert "project.json" in told[0]
-
-
-def test_the_widget_opens_at_once(viewer: Viewer) -> None:
-    """Without torch: a window that opens must not wait for the network library."""
-    import subprocess
-    import sys
-
-    code = "import sys, napari_landmarker.gui.widget; print('torch' in sys.modules, 'SimpleITK' in sys.modules)"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60)
-    assert done.stdout.split() == ["False", "False"]
-
-
-def test_closing_the_widget_leaves_the_viewer_as_it_was(
-    viewer: Viewer, open_2d: LandmarkerWidget, project_2d: Project, monkeypatch: pytest.MonkeyPatch, qtbot: QtBot
-) -> None:
-    def fail(*_: object) -> None:
-        raise ProjectError("The disk is full: free some space.")
-
-    with monkeypatch.context() as patch:
-        patch.setattr(open_2d.session.project, "save_annotations", fail)
-        open_2d.session.place((10, 10))
-    zoom_in = open_2d.canvas._double_clicks
-    viewer.window.remove_dock_widget(open_2d)
-    open_2d.deleteLater()
-    qtbot.waitUntil(lambda: len(viewer.layers) == 0)
-    assert viewer.mouse_double_click_callbacks == zoom_in
-    assert not [callback for callback in viewer.mouse_drag_callbacks if "CanvasTool" in repr(callback)]
-    assert not viewer.keymap
-    assert Project.open(project_2d.root).annotations("head_0").placed[0]

@@ -17,6 +17,7 @@ from qtpy.QtWidgets import QWidget
 from napari_landmarker.engine.landmarks import LandmarkStatus
 from napari_landmarker.engine.project import Project, Split
 from napari_landmarker.gui.close_guard import Answer, CloseGuard
+from napari_landmarker.gui.save_guard import SaveGuard
 from napari_landmarker.gui.tasks import TrainingProcess
 from napari_landmarker.gui.train_panel import TrainPanel
 from napari_landmarker.gui.widget import LandmarkerWidget
@@ -268,3 +269,43 @@ def test_a_person_who_closes_the_viewer_is_asked_about_a_training(
     assert window.isVisible()
     assert answers == []
     assert not run.state.ended
+
+
+def test_a_training_goes_on_when_the_window_stays_open_for_unsaved_annotations(
+    panel: TrainPanel, qtbot: QtBot, fake_run: Callable[..., None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(CloseGuard, "ask", lambda *_: Answer.DISCARD)
+    fake_run()
+    click(qtbot, panel.start)
+    window = panel.window()
+    with monkeypatch.context() as patch:
+        patch.setattr(SaveGuard, "may_close", lambda _: False)
+        window.close()
+    assert window.isVisible()
+    assert not panel.process.run.state.ended
+
+
+def test_a_run_says_which_project_it_belongs_to_when_another_one_is_open(
+    panel: TrainPanel,
+    widget: LandmarkerWidget,
+    project_3d: Project,
+    qtbot: QtBot,
+    fake_run: Callable[..., None],
+    told: list[str],
+) -> None:
+    fake_run()
+    root = widget.session.project.root
+    click(qtbot, panel.start)
+    qtbot.waitUntil(lambda: len(panel.process.run.curve) == 3, timeout=10_000)
+    widget.open_project(project_3d.root)
+    widget.tabs.setCurrentWidget(panel)
+    assert panel.state.text().startswith(f"Project '{root.name}': Training 'fast-1'")
+    click(qtbot, panel.stop)
+    qtbot.waitUntil(lambda: panel.process is None, timeout=5_000)
+    assert panel.state.text().startswith(f"Project '{root.name}': The model 'fast-1' is ready")
+    assert not panel.use.isVisible()
+    assert widget.session.model is None
+    widget.open_project(root)
+    widget.tabs.setCurrentWidget(panel)
+    assert not panel.state.isVisible()
+    assert told == []

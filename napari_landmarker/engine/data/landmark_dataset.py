@@ -113,21 +113,20 @@ class LandmarkDataset(Dataset[dict[str, Any]]):
 
         Returns:
             ``image`` float32 ``(C, *space)``, standardised; ``landmark`` float32 ``(L, D)`` in the drawn frame, NaN
-            where missing; ``spacing`` float32 ``(D,)`` of the drawn frame, 1 where unknown; ``scale`` float32
-            ``(D,)``, image pixels (or mm, where known) per drawn pixel; ``index``.
+            where missing; ``spacing`` float32 ``(D,)``, mm per drawn pixel, NaN where unknown; ``step`` float32
+            ``(D,)``, image pixels per drawn pixel; ``index``.
         """
         image, to, grid = self._drawn(index)
         points = to.apply(self.landmarks[index])
         if self.transform is not None:
             image, points = self.transform(image, points, self._rng)
         step = np.linalg.norm(to.inverse.matrix[:-1, :-1], axis=0)
-        known = grid.spacing is not None
-        scale = np.asarray(to.map_grid(grid).spacing) if known else step
+        spacing = to.map_grid(grid).spacing or (np.nan,) * grid.ndim
         return {
             "image": torch.from_numpy(np.ascontiguousarray(image)),
             "landmark": torch.from_numpy(points.astype(np.float32)),
-            "spacing": torch.from_numpy((scale if known else np.ones_like(step)).astype(np.float32)),
-            "scale": torch.from_numpy(scale.astype(np.float32)),
+            "spacing": torch.tensor(spacing, dtype=torch.float32),
+            "step": torch.from_numpy(step.astype(np.float32)),
             "index": index,
         }
 

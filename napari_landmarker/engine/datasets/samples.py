@@ -9,6 +9,7 @@ from pathlib import Path
 
 from napari_landmarker.engine.errors import ProjectError
 from napari_landmarker.engine.exchange import read_annotations, save_new
+from napari_landmarker.engine.io.paths import whole_path
 from napari_landmarker.engine.project import PROJECT_FILE, Project, Split
 from napari_landmarker.engine.schema import LandmarkSchema
 
@@ -94,11 +95,14 @@ def sample_project(sample: Sample, root: Path | str) -> Project:
     The last images of the test split come without landmarks; see `Sample.unannotated`.
 
     Raises:
-        ProjectError: if the folder cannot be written.
+        ProjectError: if the folder cannot be written, or holds a project of something else.
     """
-    root = Path(root).expanduser().absolute()
+    root = whole_path(root)
     if (root / PROJECT_FILE).exists():
-        return Project.open(root)
+        project = Project.open(root)
+        if project.schema.names != sample.schema.names:
+            raise ProjectError(f"{root} holds a project of other landmarks than {sample.title}: choose another folder.")
+        return project
     images = root / "images"
     try:
         images.mkdir(parents=True, exist_ok=True)

@@ -10,6 +10,7 @@ from napari_landmarker.engine.io.image import Image, ImageGeometry
 from napari_landmarker.engine.io.images import (
     IMAGE_SUFFIXES,
     find_images,
+    image_stem,
     is_image_file,
     read_geometry,
     read_image,
@@ -25,6 +26,7 @@ __all__ = [
     "Table",
     "TableRow",
     "find_images",
+    "image_stem",
     "is_image_file",
     "read_geometry",
     "read_image",

@@ -10,6 +10,9 @@ from typing import Any
 
 from napari_landmarker.engine.errors import LandmarkerError, ProjectError
 
+#: So much of a file's name stands in its temporary file's, which must not be longer than a name may be.
+_KEPT = 40
+
 
 def write_bytes(path: Path | str, data: bytes) -> None:
     """Write ``data`` to ``path`` through a temporary file in the same folder, fsync and replace.
@@ -21,7 +24,7 @@ def write_bytes(path: Path | str, data: bytes) -> None:
     temporary: str | None = None
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".tmp")
+        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name[:_KEPT]}.", suffix=".tmp")
         with os.fdopen(handle, "wb") as file:
             file.write(data)
             file.flush()
@@ -31,10 +34,22 @@ def write_bytes(path: Path | str, data: bytes) -> None:
     except OSError as error:
         if temporary is not None and os.path.exists(temporary):
             os.unlink(temporary)
-        reason = error.strerror or type(error).__name__
-        raise ProjectError(
-            f"{path} could not be written ({reason}): check that the folder is writable and the disk not full."
-        ) from error
+        raise _not_written(path, error) from error
+
+
+def require_writable(folder: Path | str) -> None:
+    """Make sure, before long work, that its result can be written; the folder is made where there is none.
+
+    Raises:
+        ProjectError: if the folder cannot be made or written.
+    """
+    folder = Path(folder)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        raise _not_written(folder, error) from error
 
 
 def write_text(path: Path | str, text: str) -> None:
@@ -70,6 +85,13 @@ def read_json(path: Path | str, what: str, error: type[LandmarkerError]) -> dict
     if not isinstance(content, dict):
         raise error(f"{path} is not {what}: its top level is not a JSON object.")
     return content
+
+
+def _not_written(path: Path, error: OSError) -> ProjectError:
+    reason = error.strerror or type(error).__name__
+    return ProjectError(
+        f"{path} could not be written ({reason}): check that the folder is writable and the disk not full."
+    )
 
 
 def _umask() -> int:

@@ -30,6 +30,13 @@ def is_image_file(path: Path | str) -> bool:
     return Path(path).name.lower().endswith(IMAGE_SUFFIXES)
 
 
+def image_stem(path: Path | str) -> str:
+    """The file's name without the ending that makes it an image: ``scan.v2`` of ``scan.v2.nii.gz``."""
+    name = Path(path).name
+    ending = max((s for s in IMAGE_SUFFIXES if name.lower().endswith(s)), key=len, default="")
+    return name[: len(name) - len(ending)]
+
+
 def read_image(path: Path | str) -> Image:
     """Read an image of any format.
 

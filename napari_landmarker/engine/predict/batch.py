@@ -6,8 +6,16 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from napari_landmarker.engine.errors import ImageError
-from napari_landmarker.engine.io import read_image, write_landmarks, write_table
+from napari_landmarker.engine.errors import AnnotationError, ImageError
+from napari_landmarker.engine.io import (
+    image_stem,
+    read_geometry,
+    read_image,
+    read_landmarks,
+    write_landmarks,
+    write_table,
+)
+from napari_landmarker.engine.io.atomic import require_writable
 from napari_landmarker.engine.predict.predictor import Predictor
 
 
@@ -25,7 +33,7 @@ def predict_files(
         predictor: the model.
         images: the files; their names must differ.
         out: folder for the results.
-        spacing: millimetres per pixel in array order, for images that do not state it.
+        spacing: millimetres per pixel in array order, for all images; it replaces what their files state.
         progress: called with images done and images in all.
 
     Returns:
@@ -33,22 +41,25 @@ def predict_files(
 
     Raises:
         ImageError: for an image that cannot be read, or two of one name.
+        AnnotationError: if a file to be written holds what a person placed; it is left as it is.
         ModelError: for an image that does not fit the model.
+        ProjectError: if ``out`` cannot be written.
     """
-    names = [_stem(path) for path in images]
+    names = [image_stem(path) for path in images]
     twice = next((path for path, name in zip(images, names, strict=True) if names.count(name) > 1), None)
     if twice is not None:
         raise ImageError(f"{twice} has the same name as another image: predict these in two runs.")
+    targets = [_target(path, out / name, spacing) for path, name in zip(images, names, strict=True)]
+    require_writable(out)
     rows = []
-    for done, (path, name) in enumerate(zip(images, names, strict=True)):
+    for done, (path, target) in enumerate(zip(images, targets, strict=True)):
         if progress is not None:
             progress(done, len(images))
         image = read_image(path)
-        if spacing is not None and image.grid.spacing is None:
+        if spacing is not None:
             image = replace(image, grid=image.grid.with_spacing(spacing))
-        landmarks = predictor.predict(image).landmarks
-        suffix = ".json" if image.grid.ndim == 2 else ".mrk.json"
-        write_landmarks(landmarks, out / f"{name}{suffix}", path)
+        landmarks = predictor.landmarks(image, path)
+        write_landmarks(landmarks, target, path)
         rows.append((path.name, landmarks, image.stored))
     if progress is not None:
         progress(len(images), len(images))
@@ -57,6 +68,12 @@ def predict_files(
     return table
 
 
-def _stem(path: Path) -> str:
-    name = path.name.removesuffix(".gz")
-    return name[: -len(Path(name).suffix)] if Path(name).suffix else name
+def _target(path: Path, base: Path, spacing: Sequence[float] | None) -> Path:
+    """The annotation file to write for an image that can be read; it must not hold a person's work."""
+    grid = read_geometry(path).grid
+    if spacing is not None:
+        grid = grid.with_spacing(spacing)
+    target = base.with_name(base.name + (".json" if grid.ndim == 2 else ".mrk.json"))
+    if target.exists() and read_landmarks(target, grid, image_name=path.name).by_person.any():
+        raise AnnotationError(f"{target} holds landmarks placed by a person: choose another folder for predictions.")
+    return target

@@ -6,7 +6,7 @@ configs/inference.json    the network, for MONAI's config parser
 configs/landmarker.json   landmarks, frame, configuration, how it was trained (`ModelInfo`)
 models/model.pt           weights only
 docs/README.md            the same in words;  docs/training.csv  the training curve
-evaluations/<split>.json  what it scored, as in report.json
+evaluations/<split>.json  what it scored, as in report.json, without the names of cases
 ```
 """
 
@@ -91,14 +91,9 @@ class ModelInfo(BaseModel):
         return self.frame.unit
 
     @property
-    def features(self) -> tuple[int, ...]:
-        """Channels of the network's levels."""
-        return self.config.model.features_2d if self.ndim == 2 else self.config.model.features_3d
-
-    @property
     def stride(self) -> int:
         """Frame pixels per heatmap pixel."""
-        return self.config.model.stride_2d if self.ndim == 2 else self.config.model.stride_3d
+        return self.config.model.stride(self.ndim)
 
 
 def save_bundle(folder: Path, info: ModelInfo, network: HeatmapUNet, curve: Sequence[CurvePoint]) -> None:
@@ -143,7 +138,7 @@ def read_info(folder: Path | str) -> ModelInfo:
     if not isinstance(content.get("version"), int) or content["version"] > VERSION:
         raise ModelError(f"{folder} was made by a newer napari-landmarker: update this program to use it.")
     try:
-        return ModelInfo.model_validate({**content, "name": folder.absolute().name})
+        return ModelInfo.model_validate({**content, "name": folder.resolve().name})
     except ValidationError as error:
         where = ".".join(str(part) for part in error.errors()[0]["loc"])
         raise ModelError(f"{folder / INFO} is damaged at '{where}': get the model folder again.") from error
@@ -157,11 +152,7 @@ def load_network(folder: Path, info: ModelInfo) -> HeatmapUNet:
     """
     import torch
 
-    from napari_landmarker.engine.models import HeatmapUNet
-
-    network = HeatmapUNet(
-        info.ndim, info.channels, len(info.names), info.features, info.stride, info.config.model.dropout
-    )
+    network = info.config.model.build(info.ndim, info.channels, len(info.names))
     path = folder / WEIGHTS
     try:
         network.load_state_dict(torch.load(path, map_location="cpu", weights_only=True))
@@ -204,7 +195,7 @@ def _inference(info: ModelInfo) -> dict[str, Any]:
             "spatial_dims": info.ndim,
             "in_channels": info.channels,
             "out_channels": len(info.names),
-            "features": list(info.features),
+            "features": list(info.config.model.features(info.ndim)),
             "stride": info.stride,
             "dropout": info.config.model.dropout,
         },

@@ -22,6 +22,9 @@ def evaluate_model(
 ) -> Evaluation:
     """Predict every annotated case of a split and compare; predictions are saved in the project.
 
+    A model of the project keeps the figures, without the names of the cases, as it may be given away. What a model from
+    elsewhere predicts is not saved where the project has a model of the same name, which it is not to be taken for.
+
     Args:
         project: the project.
         model: name of one of its models, or the folder of any.
@@ -42,15 +45,19 @@ def evaluate_model(
     folder = project.find_model(model)
     predictor = Predictor.load(folder)
     name = predictor.info.name
+    is_own = folder.resolve().parent == project.models_dir.resolve()
     results = []
     for done, case in enumerate(cases):
         if progress is not None:
             progress(done, len(cases))
-        landmarks = predictor.predict(project.image(case.id)).landmarks
-        project.save_predictions(case.id, name, landmarks)
+        landmarks = predictor.landmarks(project.image(case.id), project.image_path(case.id))
+        if is_own or name not in project.models:
+            project.save_predictions(case.id, name, landmarks)
         results.append(CaseResult(case.id, project.annotations(case.id), landmarks))
     if progress is not None:
         progress(len(cases), len(cases))
     evaluation = evaluate(results, model=name, split=split.value, radii=radii)
-    write_json(folder / "evaluations" / f"{split.value}.json", evaluation.to_dict())
+    if is_own:
+        figures = {key: value for key, value in evaluation.to_dict().items() if key != "cases"}
+        write_json(folder / "evaluations" / f"{split.value}.json", figures)
     return evaluation

@@ -98,6 +98,13 @@ class Predictor:
         landmarks = LandmarkSet(self.info.names, points, status, image.grid, score)
         return Prediction(landmarks, maps[0].cpu().numpy(), to_heatmap)
 
+    def landmarks(self, image: Image, source: object) -> LandmarkSet:
+        """The landmarks of one image; raises as `predict`, with a message that names ``source``."""
+        try:
+            return self.predict(image).landmarks
+        except ModelError as error:
+            raise ModelError(f"{source}: {error}") from error
+
     def _to_heatmap(self, frame_shape: tuple[int, ...]) -> AffineMap:
         target = tuple(size // self.info.stride for size in frame_shape)
         return AffineMap.scaling(frame_shape, [1 / self.info.stride] * self.info.ndim, target, centred=False)

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from napari_landmarker.engine.errors import TrainingError
 from napari_landmarker.engine.transforms import AugmentationConfig
+
+if TYPE_CHECKING:
+    from napari_landmarker.engine.models import HeatmapUNet
 
 
 class _Config(BaseModel):
@@ -49,6 +52,20 @@ class UNetConfig(_Config):
     stride_2d: int = Field(4, ge=1, le=8, title="Stride (2D)", description="Pixels per heatmap pixel in 2D.")
     stride_3d: int = Field(1, ge=1, le=8, title="Stride (3D)", description="Voxels per heatmap voxel in 3D.")
     dropout: float = Field(0.0, ge=0, lt=1, title="Dropout")
+
+    def features(self, ndim: int) -> tuple[int, ...]:
+        """Channels of the levels in 2D or 3D."""
+        return self.features_2d if ndim == 2 else self.features_3d
+
+    def stride(self, ndim: int) -> int:
+        """Frame pixels per heatmap pixel in 2D or 3D."""
+        return self.stride_2d if ndim == 2 else self.stride_3d
+
+    def build(self, ndim: int, channels: int, landmarks: int) -> HeatmapUNet:
+        """The network for images of so many dimensions and channels, and so many landmarks."""
+        from napari_landmarker.engine.models import HeatmapUNet
+
+        return HeatmapUNet(ndim, channels, landmarks, self.features(ndim), self.stride(ndim), self.dropout)
 
 
 class HeatmapConfig(_Config):

@@ -118,11 +118,11 @@ class Control:
         if self.ending is not Ending.CANCEL:
             self.ending = ending
 
-    def listen(self, lines: Iterable[str]) -> None:
-        """Follow words, ``stop`` or ``cancel``, one a line, in a thread; the end of the lines is no word."""
+    def listen(self, lines: Iterable[str] | None) -> None:
+        """Follow words, ``stop`` or ``cancel``, one a line, in a thread; neither their end nor None is a word."""
 
         def follow() -> None:
-            for line in lines:
+            for line in lines or ():
                 if line.strip() in {ending.value for ending in Ending}:
                     self.ask(Ending(line.strip()))
 

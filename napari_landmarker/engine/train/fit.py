@@ -19,6 +19,7 @@ from torch.utils.data import DataLoader
 
 from napari_landmarker.engine.data import LandmarkDataset
 from napari_landmarker.engine.errors import TrainingError
+from napari_landmarker.engine.io.atomic import require_writable
 from napari_landmarker.engine.models import HeatmapUNet
 from napari_landmarker.engine.predict.bundle import CurvePoint, ModelInfo, save_bundle
 from napari_landmarker.engine.project import Case, Project, Split, draw_splits
@@ -61,6 +62,7 @@ def train_project(
     Raises:
         TrainingError: if there is nothing to learn from, or the loss is no longer a number.
         ImageError: if an image cannot be read.
+        ProjectError: if the models folder cannot be written.
     """
     control = control or Control()
     run = _Run(project, config, listener, control)
@@ -98,8 +100,8 @@ class _Run:
         first = project.image(self.train_cases[0].id)
         self.channels, self.ndim = 3 if first.is_color else 1, first.grid.ndim
         flat = self.ndim == 2
-        self.stride = config.model.stride_2d if flat else config.model.stride_3d
-        grids = [project.geometry(case.id).grid for case in self.train_cases]
+        self.stride = config.model.stride(self.ndim)
+        grids = [project.geometry(case.id).grid for case in (*self.train_cases, *self.validation_cases)]
         budget = config.frame.budget_2d if flat else config.frame.budget_3d
         self.frame = plan_frame(grids, budget, self.stride * 16)
         self.batch_size = config.optimiser.batch_size_2d if flat else config.optimiser.batch_size_3d
@@ -111,11 +113,12 @@ class _Run:
 
     def fit(self) -> str | None:
         """Train, save, and say so."""
+        require_writable(self.project.models_dir)
         torch.manual_seed(self.config.seed)
         train = self._loader(self.train_cases, learning=True)
         validation = self._loader(self.validation_cases, learning=False) if self.validation_cases else None
         network = self._network()
-        self.module = LandmarkModule(network, len(self.names), self.config, self.frame.shape, self.clock)
+        self.module = LandmarkModule(network, len(self.names), self.config, self.frame, self.clock)
         trainer = self._trainer(network)
         self.listener(
             Started(
@@ -175,7 +178,7 @@ class _Run:
 
     def _loader(self, cases: Sequence[Case], *, learning: bool) -> DataLoader[dict[str, Any]]:
         config = self.config
-        size = len(cases) * self.channels * math.prod(self.frame.shape) * 4
+        memory = len(cases) * self.channels * math.prod(self.frame.shape) * 4
         dataset = LandmarkDataset.from_project(
             self.project,
             cases,
@@ -183,15 +186,16 @@ class _Run:
             frame=self.frame.map_for,
             channels=self.channels,
             transform=Augmentation(config.augmentation) if learning else None,
-            store_imgs=size < MEMORY_BYTES,
+            store_imgs=memory < MEMORY_BYTES,
             seed=config.seed,
         )
-        return DataLoader(dataset, min(self.batch_size, len(cases)), shuffle=learning, drop_last=learning)
+        # A generator of its own: validations, which come by the clock, must not change the order of training.
+        order = torch.Generator().manual_seed(config.seed)
+        size = min(self.batch_size, len(cases))
+        return DataLoader(dataset, size, shuffle=learning, drop_last=learning, generator=order)
 
     def _network(self) -> HeatmapUNet:
-        model = self.config.model
-        features = model.features_2d if self.ndim == 2 else model.features_3d
-        network = HeatmapUNet(self.ndim, self.channels, len(self.names), features, self.stride, model.dropout)
+        network = self.config.model.build(self.ndim, self.channels, len(self.names))
         layout = torch.channels_last if self.ndim == 2 else torch.channels_last_3d
         return network.to(memory_format=layout)  # type: ignore[call-overload,no-any-return]
 
@@ -207,7 +211,6 @@ class _Run:
                 precision=_precision(),
                 max_epochs=-1,
                 callbacks=[_Steps(self), _Averaging(self.config.optimiser.ema)],
-                gradient_clip_val=self.config.optimiser.clip_norm,
                 val_check_interval=timedelta(seconds=every),
                 check_val_every_n_epoch=1,
                 num_sanity_val_steps=0,
@@ -219,6 +222,8 @@ class _Run:
             )
 
     def _save(self, network: HeatmapUNet) -> None:
+        if self.project.model_path(self.model).exists():  # by another run at the same time
+            self.model = self.project.new_model_name(self.config.preset)
         info = ModelInfo(
             name=self.model,
             landmarks=self.project.schema.reduced(self.names),
@@ -261,8 +266,6 @@ class _Steps(pl.Callback):
         self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
         self.run.clock.step += 1
-        if not math.isfinite(self.run.module.train_loss):
-            raise TrainingError("The loss is no longer a number: train again with a lower learning rate.")
         if time.monotonic() - self._said > 0.3 or self.run.clock.fraction >= 1:
             self._said = time.monotonic()
             self.run.progress(trainer.current_epoch)
@@ -274,11 +277,14 @@ class _Steps(pl.Callback):
 
 
 def _precision() -> Literal["bf16-mixed", "32-true"]:
-    """Half precision where the machine gains by it: CUDA with bfloat16, or a CPU that multiplies in it by itself."""
+    """Half precision where the machine gains by it: CUDA with bfloat16, or a CPU with matrix units for it (AMX).
+
+    Without these, torch's bfloat16 on a CPU gains little, is not the same from run to run, and now and then gives NaN.
+    """
     if torch.cuda.is_available():
         return "bf16-mixed" if torch.cuda.is_bf16_supported() else "32-true"
-    checks = ("_is_amx_tile_supported", "_is_avx512_bf16_supported")
-    return "bf16-mixed" if any(getattr(torch.cpu, check, bool)() for check in checks) else "32-true"
+    has_amx = getattr(torch.cpu, "_is_amx_tile_supported", bool)()
+    return "bf16-mixed" if has_amx else "32-true"
 
 
 def _finite(value: float) -> float | None:

@@ -10,6 +10,9 @@ from pydantic import BaseModel, ConfigDict
 from napari_landmarker.engine.errors import ModelError
 from napari_landmarker.engine.geometry import AffineMap, Grid
 
+#: An image that fills the frame so many times over has a wrong spacing, or would not fit in memory.
+LARGER = 64
+
 
 class NetworkFrame(BaseModel):
     """How an image is drawn for the network.
@@ -38,10 +41,13 @@ class NetworkFrame(BaseModel):
         """The map from an image to the frame.
 
         Raises:
-            ModelError: if the image has other dimensions, or no spacing where the model works in millimetres.
+            ModelError: if the image has other dimensions, no spacing where the model works in millimetres, or a size
+                in millimetres that cannot be right.
         """
         if grid.ndim != len(self.shape):
-            raise ModelError(f"The model is for {len(self.shape)}D images; this image is {grid.ndim}D.")
+            raise ModelError(
+                f"The model is for {len(self.shape)}D images, but this one is {grid.ndim}D: choose another model."
+            )
         if self.spacing_mm is None:
             return AffineMap.fit(grid.shape, self.shape)
         if grid.spacing is None:
@@ -51,6 +57,12 @@ class NetworkFrame(BaseModel):
         scale = [own / self.spacing_mm for own in grid.spacing]
         wanted = [size * factor for size, factor in zip(grid.shape, scale, strict=True)]
         shape = [max(base, up_to(n - 0.5, self.multiple)) for base, n in zip(self.shape, wanted, strict=True)]
+        if np.prod(shape, dtype=np.float64) > LARGER * np.prod(self.shape, dtype=np.float64):
+            extent = " x ".join(f"{size * step:.4g}" for size, step in zip(grid.shape, grid.spacing, strict=True))
+            raise ModelError(
+                f"The image measures {extent} mm, over {LARGER} times as much as those the model learnt from: "
+                "check its spacing, or crop it."
+            )
         return AffineMap.scaling(grid.shape, scale, shape)
 
 
@@ -63,17 +75,18 @@ def plan_frame(grids: Sequence[Grid], budget: int, multiple: int) -> NetworkFram
     """Choose the frame for the images of a training run.
 
     Args:
-        grids: geometry of the training images; at least one.
+        grids: geometry of all images of the run, training and validation; at least one.
         budget: about how many pixels the frame may have.
         multiple: what sizes should be a multiple of.
 
-    The frame is never finer than the median image.
+    With a spacing, every one of these images fits, so that all are drawn in one shape. The frame is never finer than
+    the median image.
     """
     ndim = grids[0].ndim
     spacings = [g.spacing for g in grids if g.spacing is not None]
     if len(spacings) == len(grids):
         extents = np.array([np.multiply(g.shape, s) for g, s in zip(grids, spacings, strict=True)])
-        largest = np.percentile(extents, 95, axis=0)
+        largest = extents.max(axis=0)
         native = float(np.median([min(s) for s in spacings]))
         spacing = max(native, float((np.prod(largest) / budget) ** (1 / ndim)))
         shape = tuple(up_to(extent / spacing - 0.5, multiple) for extent in largest)

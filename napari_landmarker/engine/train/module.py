@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import math
 import time
-from typing import Any
 
 import pytorch_lightning as pl
 import torch
 from torch import Tensor
 
+from napari_landmarker.engine.errors import TrainingError
 from napari_landmarker.engine.heatmap import GaussianHeatmapGenerator, coord_local_soft_argmax
 from napari_landmarker.engine.losses import HeatmapCrossEntropyLoss
 from napari_landmarker.engine.models import HeatmapUNet
 from napari_landmarker.engine.train.config import OptimiserConfig, TrainConfig
+from napari_landmarker.engine.train.frame import NetworkFrame
+
+#: So many steps in a row may be lost to gradients that are no numbers.
+PATIENCE = 20
 
 
 class Clock:
@@ -63,7 +67,7 @@ class LandmarkModule(pl.LightningModule):
     Args:
         network: ``(B, C, *space)`` to logits ``(B, L, *space / stride)``.
         config: the run's configuration.
-        frame_shape: shape of the network's frame.
+        frame: the network's frame.
         clock: how far the run is.
     """
 
@@ -72,15 +76,16 @@ class LandmarkModule(pl.LightningModule):
         network: HeatmapUNet,
         n_landmarks: int,
         config: TrainConfig,
-        frame_shape: tuple[int, ...],
+        frame: NetworkFrame,
         clock: Clock,
     ) -> None:
         super().__init__()
-        self.network, self.config, self.clock = network, config, clock
-        heatmap_shape = tuple(size // network.stride for size in frame_shape)
+        self.network, self.config, self.frame, self.clock = network, config, frame, clock
+        heatmap_shape = tuple(size // network.stride for size in frame.shape)
         self.generator = GaussianHeatmapGenerator(n_landmarks, config.heatmap.sigma, heatmap_shape)
         self.loss = HeatmapCrossEntropyLoss()
         self.train_loss = math.nan
+        self._lost_steps = 0
         self._losses: list[Tensor] = []
         self._errors: list[Tensor] = []
 
@@ -101,14 +106,36 @@ class LandmarkModule(pl.LightningModule):
                 group["lr"] = learning_rate(self.clock.fraction, self.config.optimiser)
         loss, _ = self._loss(batch)
         value = float(loss.detach())
-        self.train_loss = value if math.isnan(self.train_loss) else 0.95 * self.train_loss + 0.05 * value
+        if math.isfinite(value):
+            self.train_loss = value if math.isnan(self.train_loss) else 0.95 * self.train_loss + 0.05 * value
         return loss
 
+    def configure_gradient_clipping(
+        self,
+        optimizer: torch.optim.Optimizer,
+        gradient_clip_val: float | None = None,
+        gradient_clip_algorithm: str | None = None,
+    ) -> None:
+        """Shorten long gradients; a step whose gradients are no numbers is left out.
+
+        Raises:
+            TrainingError: after `PATIENCE` such steps in a row.
+        """
+        norm = torch.nn.utils.clip_grad_norm_(self.network.parameters(), self.config.optimiser.clip_norm)
+        if torch.isfinite(norm):
+            self._lost_steps = 0
+            return
+        optimizer.zero_grad()
+        self._lost_steps += 1
+        if self._lost_steps > PATIENCE:
+            raise TrainingError("The loss is no longer a number: train again with a lower learning rate.")
+
     def validation_step(self, batch: dict[str, Tensor], batch_idx: int) -> None:
-        """Loss and point error of a batch of validation cases."""
+        """Loss and point error, in the frame's unit, of a batch of validation cases."""
         loss, logits = self._loss(batch)
         points = from_heatmap(coord_local_soft_argmax(logits, self.config.heatmap.window).points, self.network.stride)
-        error = ((points - batch["landmark"]) * batch["scale"][:, None]).norm(dim=-1)
+        scale = batch["spacing"] if self.frame.unit == "mm" else batch["step"]
+        error = ((points - batch["landmark"]) * scale[:, None]).norm(dim=-1)
         self._losses.append(loss.detach())
         self._errors.append(error[torch.isfinite(error)].detach().cpu())
 
@@ -127,10 +154,6 @@ class LandmarkModule(pl.LightningModule):
             target = self.generator(to_heatmap(batch["landmark"], self.network.stride))
         loss: Tensor = self.loss(logits, target)
         return loss, logits
-
-    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Carry the configuration with the weights."""
-        checkpoint["train_config"] = self.config.model_dump(mode="json")
 
 
 def to_heatmap(points: Tensor, stride: int) -> Tensor:

@@ -1,0 +1,129 @@
+"""The cases of a project: one for each image, with a name of its own and a split."""
+
+from __future__ import annotations
+
+import os
+import random
+import re
+from collections.abc import Sequence
+from enum import StrEnum
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from napari_landmarker.engine.errors import AnnotationError, ImageError
+from napari_landmarker.engine.io import image_stem, read_geometry
+
+#: A name that can be a file name on every system: on one line, without a slash of either kind.
+FILE_NAME = r"^[^/\\\x00-\x1f]+$"
+
+
+class Split(StrEnum):
+    """What a case is used for."""
+
+    TRAIN = "train"
+    VALIDATION = "validation"
+    TEST = "test"
+
+
+class Case(BaseModel):
+    """One image of a project.
+
+    Attributes:
+        id: unique name, used for file names and in reports.
+        image: path of the image, relative to the project folder where it lies beside or in it; always with ``/``.
+        split: what the case is used for.
+        spacing: millimetres per pixel in array order, said by a person; it replaces what the file states.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="allow")
+
+    id: str = Field(pattern=FILE_NAME)
+    image: str
+    split: Split = Split.TRAIN
+    spacing: tuple[float, ...] | None = None
+
+
+def draw_splits(
+    ids: Sequence[str], fractions: tuple[float, float, float] = (0.7, 0.15, 0.15), seed: int = 0
+) -> dict[str, Split]:
+    """Deal ids to train, validation and test at random, the same for the same ids and seed.
+
+    With three ids or more each split gets at least one; with two there is no test, with one only train.
+    """
+    shuffled = sorted(ids)
+    random.Random(seed).shuffle(shuffled)
+    count = len(shuffled)
+    n_test = max(1, round(fractions[2] * count)) if count >= 3 and fractions[2] > 0 else 0
+    n_validation = max(1, round(fractions[1] * count)) if count >= 2 and fractions[1] > 0 else 0
+    test, rest = shuffled[:n_test], shuffled[n_test:]
+    validation, train = rest[:n_validation], rest[n_validation:]
+    named = ((Split.TEST, test), (Split.VALIDATION, validation), (Split.TRAIN, train))
+    return {case_id: split for split, members in named for case_id in members}
+
+
+def check_images(paths: Sequence[Path], spacing: Sequence[float] | None, ndim: int | None = None) -> None:
+    """Every image can be read, and all have the same number of dimensions, which the spacing fits.
+
+    Raises:
+        ImageError: for an image that cannot be read, that has other dimensions than the others (or than ``ndim``), or
+            whose name cannot be kept in a project.
+        GeometryError: if ``spacing`` is not one positive number for each dimension.
+    """
+    for path in paths:
+        if not re.match(FILE_NAME, path.name) or any(0xD800 <= ord(c) <= 0xDFFF for c in str(path)):
+            raise ImageError(f"{str(path)!r} has characters in its name that not every computer can keep: rename it.")
+        grid = read_geometry(path).grid
+        if ndim is not None and grid.ndim != ndim:
+            raise ImageError(
+                f"{path} is {grid.ndim}D but the other images are {ndim}D: keep them in separate projects."
+            )
+        ndim = grid.ndim
+        if spacing is not None:
+            grid.with_spacing(spacing)
+
+
+def make_cases(
+    root: Path,
+    paths: Sequence[Path],
+    spacing: Sequence[float] | None,
+    splits: dict[str, Split],
+    taken: frozenset[str] = frozenset(),
+) -> tuple[Case, ...]:
+    """A case for each image.
+
+    Args:
+        root: the project's folder.
+        paths: the images.
+        spacing: what a person said, millimetres per pixel in array order.
+        splits: split of each image by file name; others are drawn.
+        taken: ids that other cases have.
+
+    Raises:
+        AnnotationError: if an image is named twice.
+    """
+    ids: dict[str, Path] = {}
+    for path in paths:
+        if path in ids.values():
+            raise AnnotationError(f"{path} is named twice: name each image once.")
+        ids[_case_id(path, taken | set(ids))] = path
+    drawn = draw_splits(list(ids))
+    said = None if spacing is None else tuple(float(s) for s in spacing)
+    return tuple(
+        Case(id=key, image=_portable(root, path), split=splits.get(path.name, drawn[key]), spacing=said)
+        for key, path in ids.items()
+    )
+
+
+def _case_id(path: Path, taken: frozenset[str]) -> str:
+    """The file's name without suffix; where that is taken, with its folder's name or a number."""
+    candidates = [image_stem(path), path.name, f"{path.parent.name}_{path.name}"]
+    candidates += [f"{path.parent.name}_{path.name}_{number}" for number in range(2, len(taken) + 3)]
+    return next(c for c in candidates if c not in taken)
+
+
+def _portable(root: Path, path: Path) -> str:
+    """Relative to the project where the image lies in or beside it, so that both can be moved together."""
+    if path.is_relative_to(root.parent):
+        return Path(os.path.relpath(path, root)).as_posix()
+    return path.as_posix()
