@@ -30,14 +30,12 @@ class ErrorTable(QTableWidget):
         columns = [
             ("Landmark", "Name of the landmark."),
             ("n", "Points that a person placed and the model was compared with."),
-            ("missed", "Points that the model did not find; they count as failures."),
             (f"mean ({unit})", "Mean distance between the predicted and the true point."),
+            *[(f"≤ {r:g} {unit}", f"Percent of the points that lie within {r:g} {unit}.") for r in evaluation.radii],
             ("median", "Half of the points found lie nearer than this."),
             ("SD", "Standard deviation of the distances."),
             ("max", "The largest distance."),
-        ]
-        columns += [
-            (f"≤ {r:g} {unit}", f"Percent of the points that lie within {r:g} {unit}.") for r in evaluation.radii
+            ("missed", "Points that the model did not find; they count as failures."),
         ]
         rows = [("all landmarks", evaluation.overall), *evaluation.landmarks.items()]
         self.clear()
@@ -64,7 +62,9 @@ class ErrorTable(QTableWidget):
 
 def _cells(summary: Summary, unit: str) -> list[str]:
     digits = 1 if unit == "px" else 2
-    errors = [summary.mean, summary.median, summary.std, summary.max]
-    texts = ["–" if value is None else f"{value:.{digits}f}" for value in errors]
+    mean, *errors = [
+        "–" if value is None else f"{value:.{digits}f}"
+        for value in (summary.mean, summary.median, summary.std, summary.max)
+    ]
     rates = ["–" if percent is None else f"{percent:.1f} %" for percent in summary.sdr.values()]
-    return [str(summary.n), str(summary.missed), *texts, *rates]
+    return [str(summary.n), mean, *rates, *errors, str(summary.missed)]

@@ -217,16 +217,15 @@ def test_report_in_the_window_and_on_disk(reporting: LandmarkerWidget, qtbot: Qt
     assert (content["n_images"], content["overall"]["n"], content["radii"]) == (2, 6, [10.0, 50.0, 500.0])
     table = panel.table
     titles = [table.horizontalHeaderItem(column).text() for column in range(table.columnCount())]
-    assert titles[3] == "mean (px)"
-    assert titles[7:] == ["≤ 10 px", "≤ 50 px", "≤ 500 px"]
+    assert titles[1:6] == ["n", "mean (px)", "≤ 10 px", "≤ 50 px", "≤ 500 px"]
     names = [table.item(row, 0).text() for row in range(table.rowCount())]
     assert names == ["all landmarks", *session.names]
     for row, numbers in enumerate([content["overall"], *content["landmarks"].values()]):
         shown = [table.item(row, column).text() for column in range(1, table.columnCount())]
-        errors = [f"{numbers[key]:.1f}" for key in ("mean", "median", "std", "max")]
+        mean, *errors = [f"{numbers[key]:.1f}" for key in ("mean", "median", "std", "max")]
         rates = [f"{percent:.1f} %" for percent in numbers["sdr"].values()]
-        assert shown == [str(numbers["n"]), str(numbers["missed"]), *errors, *rates]
-    assert table.item(0, 9).text() == "100.0 %"
+        assert shown == [str(numbers["n"]), mean, *rates, *errors, str(numbers["missed"])]
+    assert table.item(0, 5).text() == "100.0 %"
     (line,) = panel.curve.series
     assert len(line.xs) == 7
     assert line.ys[-1] == pytest.approx(100)
