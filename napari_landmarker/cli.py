@@ -116,9 +116,12 @@ def demo(
         where = "" if model is None else f"; the report is {_shown(out / 'reports' / f'{model}-test' / 'report.html')}"
         typer.echo(f"This machine has no screen, so no window is opened{where}")
         return
+    from napari_landmarker.engine.project import Split
     from napari_landmarker.gui.open import open_window
 
-    open_window(project.root)
+    annotated = project.annotated_cases(Split.TEST)
+    to_review = next((case.id for case in project.cases_in(Split.TEST) if case not in annotated), None)
+    open_window(project.root, to_review)
 
 
 @app.command()
@@ -209,8 +212,11 @@ def _demo_report(project: Project, sample: Sample, model: str, out: Path) -> Non
     _evaluate(project, model, SplitName.TEST, report, list(sample.radii))
     if sample.radius_note:
         typer.echo(f"  ({sample.radius_note})")
-    paths = [project.image_path(case.id) for case in project.cases_in(Split.TEST)]
-    table = predict_files(Predictor.load(project.model_path(model)), paths, out / "predicted" / model)
+    predictor, held_out = Predictor.load(project.model_path(model)), project.cases_in(Split.TEST)
+    paths = [project.image_path(case.id) for case in held_out]
+    table = predict_files(predictor, paths, out / "predicted" / model)
+    for case, path in zip(held_out, paths, strict=True):
+        project.save_predictions(case.id, model, predictor.landmarks(project.image(case.id), path))
     typer.echo(f"Model: {_shown(out / 'models' / model)}\nPredictions: {_shown(table)}")
 
 

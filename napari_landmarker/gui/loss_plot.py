@@ -9,7 +9,7 @@ from napari_landmarker.state.training import TrainingRun
 
 
 class LossPlot(QWidget):
-    """Loss of training and validation on a logarithmic axis; below it the error on held-out images."""
+    """Loss of training and validation on a logarithmic axis; below it the error on validation images."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -23,7 +23,7 @@ class LossPlot(QWidget):
             "What the model tries to make small. If the orange line (images it does not learn from) rises again\n"
             "while the blue one falls, more training will not help: stop and keep the best."
         )
-        self.error = LinePlot("Error on held-out images", "minutes")
+        self.error = LinePlot("Error on validation images", "minutes")
         self.error.setToolTip(
             "Mean distance between the predicted and the annotated points, on images the model does not learn from.\n"
             "The ring marks the best so far: that model is kept."
@@ -40,13 +40,13 @@ class LossPlot(QWidget):
         train = [] if run is None else [(time_s, loss) for time_s, loss in run.losses]
         train = train or [(p.elapsed_s, p.train_loss) for p in curve if p.train_loss is not None]
         held_out = [(p.elapsed_s, p.validation_loss) for p in curve if p.validation_loss is not None]
-        lines = [_series("images it learns from", BLUE, train), _series("held-out images", ORANGE, held_out)]
+        lines = [_series("images it learns from", BLUE, train), _series("validation images", ORANGE, held_out)]
         self.loss.show_series([line for line in lines if line.xs])
         measured = [p for p in curve if p.validation_error is not None]
         mark = None if run is None or run.best is None else measured.index(run.best)
         errors = [(p.elapsed_s, p.validation_error) for p in measured if p.validation_error is not None]
         unit = "px" if run is None else run.unit
-        self.error.show_series([_series("error", GREEN, errors, mark)], f"Error on held-out images ({unit})")
+        self.error.show_series([_series("error", GREEN, errors, mark)], f"Error on validation images ({unit})")
         self.error.setVisible(bool(errors))
 
 

@@ -77,8 +77,8 @@ class ModelBox(QWidget):
         finds = "all landmarks" if len(known) == len(project.schema.names) else listed
         mean = info.validation_error
         judged = (
-            "not checked on held-out images"
+            "not checked on validation images"
             if mean is None
-            else f"mean error {mean:.3g} {info.unit} on held-out images"
+            else f"mean error {mean:.3g} {info.unit} on validation images"
         )
         return f"Finds {finds} of this project. Learnt from {info.n_train} images; {judged}."

@@ -16,11 +16,12 @@ if TYPE_CHECKING:
 DOCK_WIDTH_PX = 440
 
 
-def open_window(project_path: Path | str | None = None) -> None:
+def open_window(project_path: Path | str | None = None, case_id: str | None = None) -> None:
     """Open the napari window with the widget docked, and return when it is closed.
 
     Args:
         project_path: the project to open, or None to begin with the start page.
+        case_id: the case to open first, or None for the first of the project.
 
     Raises:
         ProjectError: if there is no project at that path; no window opens then.
@@ -31,7 +32,7 @@ def open_window(project_path: Path | str | None = None) -> None:
     viewer = napari.Viewer(title="napari-landmarker")
     widget = dock(viewer)
     if project is not None:
-        widget.open_project(project.root)
+        widget.open_project(project.root, case_id)
     napari.run()
 
 

@@ -292,7 +292,7 @@ def _told(run: TrainingRun) -> str:
 
 
 def _error(error: float, unit: str) -> str:
-    return f" Mean error on held-out images: {error:.3g} {unit}."
+    return f" Mean error on validation images: {error:.3g} {unit}."
 
 
 def _images(count: int) -> str:

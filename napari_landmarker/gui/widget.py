@@ -80,9 +80,11 @@ class LandmarkerWidget(QWidget):
     # ---- projects
 
     @reports
-    def open_project(self, path: Path | str) -> None:
-        """Open a project folder; what is wrong is told in a notification."""
+    def open_project(self, path: Path | str, case_id: str | None = None) -> None:
+        """Open a project folder, at one of its cases if it is named; what is wrong is told in a notification."""
         self.session.open_project(Project.open(path))
+        if case_id is not None:
+            self.session.open_case(case_id)
 
     @reports
     def open_sample(self, ndim: int) -> None:

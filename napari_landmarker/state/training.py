@@ -54,8 +54,8 @@ class CurvePoint:
         epoch: number of the pass over the training images.
         step: number of updates so far.
         train_loss: loss on the images it learns from.
-        validation_loss: loss on the held-out images, None where there are none.
-        validation_error: mean point error on the held-out images, in `TrainingRun.unit`, or None.
+        validation_loss: loss on the validation images, None where there are none.
+        validation_error: mean point error on the validation images, in `TrainingRun.unit`, or None.
     """
 
     elapsed_s: float

@@ -91,6 +91,10 @@ def test_the_demo_does_the_whole_job(tmp_path):
     assert report["unit"] == "px"
     assert list(report["overall"]["sdr"]) == ["5.0", "10.0", "20.0", "35.0"]
     assert (tmp_path / "demo" / "predicted" / "fast-1" / "predictions.csv").exists()
+    project = Project.open(tmp_path / "demo")
+    held_out = project.cases_in(Split.TEST)
+    assert report["n_images"] == len(project.annotated_cases(Split.TEST)) == len(held_out) - 5
+    assert all(project.predictions(case.id, "fast-1").placed.all() for case in held_out)
 
 
 def test_mistakes_are_one_sentence_and_exit_code_2(tmp_path):

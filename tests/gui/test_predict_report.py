@@ -178,7 +178,7 @@ def test_choosing_a_model(predicting: LandmarkerWidget) -> None:
     combo.activated.emit(1)
     assert predicting.session.model == "accurate-1"
     assert predicting.report.models.combo.currentText() == "accurate-1"
-    assert "mean error 12.3 px on held-out images" in predicting.predict.models.about.text()
+    assert "mean error 12.3 px on validation images" in predicting.predict.models.about.text()
 
 
 def test_without_a_model_the_reason_is_said(widget: LandmarkerWidget, project_2d: Project) -> None:

@@ -22,6 +22,7 @@ from napari_landmarker.engine.landmarks import LandmarkStatus
 from napari_landmarker.engine.project import Case, Project, Split
 from napari_landmarker.engine.schema import LandmarkSchema
 from napari_landmarker.gui import samples
+from napari_landmarker.gui.open import open_window
 from napari_landmarker.gui.widget import LandmarkerWidget
 
 
@@ -44,6 +45,26 @@ def test_the_start_page_offers_three_ways_and_the_other_tabs_say_why_not(widget:
     ]  # fmt: skip
     assert [widget.tabs.isTabEnabled(tab) for tab in range(4)] == [True, False, False, False]
     assert widget.tabs.tabToolTip(1) == "Open or create a project first."
+
+
+@pytest.mark.parametrize(("case_id", "shown"), [(None, "head_0"), ("head_2", "head_2")])
+def test_the_command_line_opens_the_window_on_a_case(
+    make_napari_viewer: Callable[..., Viewer],
+    project_2d: Project,
+    monkeypatch: pytest.MonkeyPatch,
+    case_id: str | None,
+    shown: str,
+) -> None:
+    made: list[Viewer] = []
+
+    def make(title: str) -> Viewer:
+        made.append(make_napari_viewer(title=title, show=True))
+        return made[0]
+
+    monkeypatch.setattr("napari.Viewer", make)
+    monkeypatch.setattr("napari.run", lambda: None)
+    open_window(project_2d.root, case_id)
+    assert [layer.name for layer in made[0].layers] == [shown, "Landmarks"]
 
 
 def test_open_asks_for_a_folder_and_opens_the_project(

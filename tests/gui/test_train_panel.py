@@ -197,7 +197,7 @@ def test_curve_stop_and_offer(
     (folder / "metadata.json").write_text("{}", encoding="utf-8")
     click(qtbot, panel.stop)
     qtbot.waitUntil(lambda: panel.process is None, timeout=5_000)
-    assert panel.state.text() == "The model 'fast-1' is ready (stopped early). Mean error on held-out images: 4 px."
+    assert panel.state.text() == "The model 'fast-1' is ready (stopped early). Mean error on validation images: 4 px."
     assert panel.start.isVisible()
     assert panel.use.isVisible()
     assert widget.session.model == "fast-1"
