@@ -216,6 +216,8 @@ def _demo_report(project: Project, sample: Sample, model: str, out: Path) -> Non
     paths = [project.image_path(case.id) for case in held_out]
     table = predict_files(predictor, paths, out / "predicted" / model)
     for case, path in zip(held_out, paths, strict=True):
+        if project.predictions(case.id, model) is not None:
+            continue  # saved by the evaluation
         project.save_predictions(case.id, model, predictor.landmarks(project.image(case.id), path))
     typer.echo(f"Model: {_shown(out / 'models' / model)}\nPredictions: {_shown(table)}")
 
