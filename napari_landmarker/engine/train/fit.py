@@ -279,8 +279,8 @@ class _Steps(pl.Callback):
 def _precision() -> Literal["bf16-mixed", "32-true"]:
     """Half precision where the machine gains by it: CUDA with bfloat16, or a CPU with matrix units for it (AMX).
 
-    Without these (measured on a CPU with AVX-512 bfloat16 only) a step was 12 to 35 % shorter, but runs of one seed
-    differed, and one of about eight ended in NaN; in single precision they agreed to the last digit.
+    Without these (measured on a CPU with AVX-512 bfloat16 only) a step was 12 to 39 % shorter, but runs of one seed
+    differed, and one of seven ended in NaN; in single precision they agreed to the last digit.
     """
     if torch.cuda.is_available():
         return "bf16-mixed" if torch.cuda.is_bf16_supported() else "32-true"
