@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from synthetic import make_project
 
-from napari_landmarker.cli import _interrupts_to
+from napari_landmarker.cli.training import _interrupts_to
 from napari_landmarker.engine.project import Project, Split
 from napari_landmarker.engine.train.events import Control, Ending
 

@@ -1,0 +1,45 @@
+"""What commands share: their options, and how they write paths and read numbers."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+ProjectPath = Annotated[Path, typer.Argument(metavar="PROJECT", help="Folder of the project.")]
+MaxMinutes = Annotated[float | None, typer.Option("--max-minutes", help="End the training after so many minutes.")]
+Spacing = Annotated[
+    str | None, typer.Option(help="Millimetres per pixel, Y,X or Z,Y,X; it replaces what the images state.")
+]
+
+
+def numbers(text: str | None) -> list[float] | None:
+    """Numbers with commas between; LandmarkerError if the text is anything else."""
+    from napari_landmarker.engine.errors import LandmarkerError
+
+    if text is None:
+        return None
+    try:
+        return [float(part) for part in text.split(",")]
+    except ValueError:
+        raise LandmarkerError(
+            f"'{text}' is no list of numbers: write them with commas between, such as 0.5,0.5."
+        ) from None
+
+
+def shown(path: Path) -> str:
+    """The path as a person would type it from here."""
+    try:
+        return str(path.absolute().relative_to(Path.cwd()))
+    except ValueError:
+        return str(path)
+
+
+def has_screen() -> bool:
+    """Whether a window can be opened here."""
+    if sys.platform.startswith("linux"):
+        return bool(os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"))
+    return True

@@ -1,0 +1,94 @@
+"""Make a project, and judge a model on it."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from napari_landmarker.cli.options import ProjectPath, Spacing, numbers, shown
+from napari_landmarker.terminal import bar
+
+if TYPE_CHECKING:
+    from napari_landmarker.engine.project import Project
+
+
+class SplitName(StrEnum):
+    """The splits of a project."""
+
+    TRAIN = "train"
+    VALIDATION = "validation"
+    TEST = "test"
+
+
+def init(
+    project: ProjectPath,
+    images: Annotated[Path, typer.Option(help="Folder of the images; they stay where they are.")],
+    landmarks: Annotated[str, typer.Option(help="Names with commas between, or a file with one name a line.")],
+    annotations: Annotated[
+        Path | None,
+        typer.Option(help="Existing labelme or Slicer files, or a CSV (image, landmark, x, y[, z])."),
+    ] = None,
+    spacing: Spacing = None,
+) -> None:
+    """Make a project from a folder of images, with annotations that are there already."""
+    from napari_landmarker.engine.exchange import create_project, parse_schema
+    from napari_landmarker.engine.io import find_images
+
+    made = create_project(
+        project,
+        parse_schema(landmarks),
+        find_images(images),
+        annotations=annotations,
+        spacing=numbers(spacing),
+    )
+    _describe(made, project)
+
+
+def evaluate(
+    project: ProjectPath,
+    model: Annotated[str, typer.Option(help="Name of a model of the project, or the folder of any.")],
+    out: Annotated[Path, typer.Option(help="Folder for report.html, report.csv and report.json.")],
+    split: Annotated[SplitName, typer.Option(help="Which cases.")] = SplitName.TEST,
+    radii: Annotated[str | None, typer.Option(help="Radii of the success rates, such as 2,2.5,3,4.")] = None,
+) -> None:
+    """Judge a model on the annotated cases of a split, and write the report."""
+    from napari_landmarker.engine.project import Project
+
+    run_evaluation(Project.open(project), model, split, out, numbers(radii))
+
+
+def run_evaluation(project: Project, model: str, split: SplitName, out: Path, radii: list[float] | None) -> None:
+    """Judge a model on the annotated cases of a split, write the report and say the figures."""
+    from napari_landmarker.engine.io.atomic import require_writable
+    from napari_landmarker.engine.predict import evaluate_model
+    from napari_landmarker.engine.project import Split
+    from napari_landmarker.engine.report import write_report
+
+    project.find_model(model)
+    require_writable(out)
+    with bar("Predicting") as say:
+        evaluation = evaluate_model(project, model, Split(split.value), radii=radii, progress=say)
+    files = write_report(evaluation, out, project.schema, project.image)
+    overall = evaluation.overall
+    rates = ", ".join(f"{rate:.1f} % within {radius:g}" for radius, rate in overall.sdr.items() if rate is not None)
+    mean = "none could be measured" if overall.mean is None else f"mean error {overall.mean:.2f} {evaluation.unit}"
+    typer.echo(f"{evaluation.n_images} {split.value} images, {overall.n} points: {mean}; {rates} {evaluation.unit}")
+    typer.echo(f"Report: {shown(files.html)}")
+
+
+def _describe(project: Project, where: Path) -> None:
+    from napari_landmarker.engine.project import Split
+
+    counts = ", ".join(f"{len(project.cases_in(split))} {split.value}" for split in Split)
+    done = sum(len(project.annotated_cases(split)) for split in Split)
+    typer.echo(f"Project with {len(project.cases)} images ({counts}), {done} of them annotated: {shown(where)}")
+    typer.echo(f"Landmarks: {', '.join(project.schema.names)}")
+    first = project.geometry(project.cases[0].id).grid
+    typer.echo(
+        "No physical scale: the images state no spacing, so errors will be in pixels; --spacing gives one."
+        if first.spacing is None
+        else f"Spacing of the first image: {', '.join(f'{s:g}' for s in first.spacing)} mm"
+    )
