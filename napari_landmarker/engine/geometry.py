@@ -35,7 +35,8 @@ class Grid:
     """The geometry of one image.
 
     Attributes:
-        shape: number of pixels per array axis, ``(Y, X)`` or ``(Z, Y, X)``.
+        shape: number of pixels per array axis, ``(Y, X)`` or ``(Z, Y, X)``; all ones in a frame without an image
+            (see `without_image`).
         spacing: millimetres between pixel centres per array axis, or None where the file does not state it.
         origin: world coordinates (mm, order ``x, y[, z]``) of the centre of pixel 0; ``(D,)``.
         direction: ``(D, D)``, orthonormal; column ``a`` is the world direction of array axis ``a``.
@@ -84,6 +85,22 @@ class Grid:
 
     __hash__ = None  # type: ignore[assignment]
 
+    @classmethod
+    def without_image(cls, ndim: int, *, world: bool = False) -> Grid:
+        """The frame of points whose image is not at hand, so that its size is not known.
+
+        Args:
+            ndim: ``D``.
+            world: whether the points are world coordinates in mm (index order reversed: ``z, y, x``), or pixels of
+                an image whose spacing is not known.
+        """
+        return cls((1,) * ndim, (1.0,) * ndim if world else None)
+
+    @property
+    def has_image(self) -> bool:
+        """Whether the size of the image is known; see `without_image`."""
+        return any(n > 1 for n in self.shape)
+
     @property
     def ndim(self) -> int:
         """Number of spatial dimensions ``D``."""
@@ -123,8 +140,13 @@ class Grid:
         return np.asarray(np.linalg.norm(difference * scale, axis=-1))
 
     def contains(self, points: npt.ArrayLike) -> npt.NDArray[np.bool_]:
-        """Whether index coordinates ``(..., D)`` lie on the image, pixel borders included; False for NaN."""
+        """Whether index coordinates ``(..., D)`` lie on the image, pixel borders included; False for NaN.
+
+        Every point lies in a frame without an image.
+        """
         points = np.asarray(points, dtype=np.float64)
+        if not self.has_image:
+            return np.asarray(np.isfinite(points).all(axis=-1))
         upper = np.asarray(self.shape) - 0.5
         return np.asarray(np.all((points >= -0.5) & (points <= upper), axis=-1))
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -11,35 +11,39 @@ import numpy as np
 import numpy.typing as npt
 import torch
 from torch import Tensor
-from torch.utils.data import Dataset
+from torch.utils.data import Dataset, get_worker_info
 
-from napari_landmarker.engine.errors import GeometryError, ImageError
+from napari_landmarker.engine.data.drawing import DiskCache, DrawnImage, draw
+from napari_landmarker.engine.data.sources import ImageSource, as_points, as_sources, as_spacings, load
+from napari_landmarker.engine.errors import GeometryError
 from napari_landmarker.engine.geometry import AffineMap, FloatArray, Grid
-from napari_landmarker.engine.io import read_image
-from napari_landmarker.engine.io.image import Image
+from napari_landmarker.engine.io import read_geometry
 from napari_landmarker.engine.project import Case, Project
-from napari_landmarker.engine.transforms import FloatImage, resample, standardise, with_channels
-
-#: A random change of an image ``(C, *space)`` and its points ``(L, D)``.
-SampleTransform = Callable[[FloatImage, FloatArray, np.random.Generator], tuple[FloatImage, FloatArray]]
-ImageSource = str | Path | npt.NDArray[Any] | Tensor | Image
+from napari_landmarker.engine.transforms import FloatImage, LandmarkTransform, SampleTransform, as_sample_transform
 
 
 class LandmarkDataset(Dataset[dict[str, Any]]):
     """Images, drawn in one frame, with their landmarks in that same frame.
 
+    Reading and drawing happens on access. Random changes are the same for the same ``seed`` (and, in worker
+    processes, the same state of torch's generator), whatever the number of workers.
+
     Args:
         imgs: paths, arrays ``(*space)`` or ``(C, *space)``, tensors or `Image` objects; ``N`` of them.
-        landmarks: index coordinates in array order, ``(N, L, D)``; NaN for a missing landmark.
+        landmarks: index coordinates in array order (of volumes: as `read_image` turns them), ``(N, L, D)``, or
+            ``(N, L, M, D)`` for several instances; NaN for a missing landmark. A list may hold different M.
         spatial_dims: ``D``, 2 or 3.
         pixel_spacing: millimetres per pixel, ``(D,)`` or ``(N, D)``, where the images do not state it.
         class_names: names of the landmarks, ``L`` of them.
-        transform: random change of image and points; see `SampleTransform`.
+        transform: random change of image and points: one of `engine.transforms`, or MONAI's where points can follow.
         store_imgs: whether to keep drawn images in memory.
         dim_img: shape every image is drawn in; None leaves each as it is.
+        img_paths: names of the images where ``imgs`` are arrays.
         resize_pad: whether to keep the aspect and pad, instead of stretching, when drawing in ``dim_img``.
         frame: instead of ``dim_img``, the frame for each image: grid to map.
         channels: 1 or 3; None leaves images as they are.
+        pairs: left-right pairs of names, which change places in a mirror.
+        cache_dir: folder that keeps the drawn images of files, so that each is drawn once for all runs.
         seed: of the random changes.
 
     Raises:
@@ -50,40 +54,39 @@ class LandmarkDataset(Dataset[dict[str, Any]]):
     def __init__(
         self,
         imgs: Sequence[ImageSource] | npt.NDArray[Any] | Tensor,
-        landmarks: npt.ArrayLike | Tensor,
+        landmarks: Any,
         spatial_dims: int = 2,
-        pixel_spacing: npt.ArrayLike | Tensor | None = None,
+        pixel_spacing: Any = None,
         class_names: Sequence[str] | None = None,
-        transform: SampleTransform | None = None,
+        transform: SampleTransform | Callable[..., Any] | None = None,
         store_imgs: bool = True,
         dim_img: Sequence[int] | None = None,
+        img_paths: Sequence[str | Path] | None = None,
         resize_pad: bool = True,
         *,
         frame: Callable[[Grid], AffineMap] | None = None,
         channels: int | None = None,
+        pairs: Sequence[tuple[str, str]] = (),
+        cache_dir: str | Path | None = None,
         seed: int = 0,
     ) -> None:
         if spatial_dims not in (2, 3):
             raise GeometryError(f"spatial_dims must be 2 or 3, not {spatial_dims}.")
-        self.imgs = list(imgs)
-        self.landmarks = np.array(landmarks, dtype=np.float64)
-        if self.landmarks.ndim == 2:
-            self.landmarks = self.landmarks[:, None]
-        count = len(self.imgs)
-        if self.landmarks.ndim != 3 or self.landmarks.shape[::2] != (count, spatial_dims) or count == 0:
-            raise GeometryError(
-                f"landmarks of shape {self.landmarks.shape} do not fit {count} images in {spatial_dims} dimensions."
-            )
+        self.imgs = as_sources(imgs)
+        self.spatial_dims = spatial_dims
+        self.landmarks = as_points(landmarks, len(self.imgs), spatial_dims)
         n_landmarks = self.landmarks.shape[1]
         self.class_names = tuple(class_names or (f"landmark_{i}" for i in range(n_landmarks)))
         if len(self.class_names) != n_landmarks:
             raise GeometryError(f"class_names has {len(self.class_names)} names for {n_landmarks} landmarks.")
-        self.spatial_dims = spatial_dims
-        self.pixel_spacing = _spacings(pixel_spacing, count, spatial_dims)
-        self.transform, self.store_imgs, self.channels = transform, store_imgs, channels
-        self.frame = frame or _frame_for(dim_img, resize_pad)
-        self._rng = np.random.default_rng(seed)
-        self._stored: dict[int, tuple[FloatImage, AffineMap, Grid]] = {}
+        self.img_paths = _names(self.imgs, img_paths)
+        self.pixel_spacing = as_spacings(pixel_spacing, len(self.imgs), spatial_dims)
+        self.transform = as_sample_transform(transform, names=self.class_names, pairs=pairs)
+        self.store_imgs, self.channels, self.seed = store_imgs, channels, seed
+        self.frame = frame or _frame_for(dim_img, resize_pad, spatial_dims)
+        self._cache = None if cache_dir is None else DiskCache(Path(cache_dir))
+        self._drawn_images: dict[int, DrawnImage] = {}
+        self._visits = [0] * len(self.imgs)
 
     @classmethod
     def from_project(
@@ -101,6 +104,7 @@ class LandmarkDataset(Dataset[dict[str, Any]]):
         names = project.schema.names if names is None else tuple(names)
         points = [project.annotations(case.id).truth().reordered(names).points for case in cases]
         ndim = project.geometry(cases[0].id).grid.ndim
+        options = {"pairs": project.schema.reduced(names).pairs} | options
         dataset = cls([project.image_path(c.id) for c in cases], points, ndim, class_names=names, **options)
         dataset.pixel_spacing = [case.spacing for case in cases]
         return dataset
@@ -112,66 +116,130 @@ class LandmarkDataset(Dataset[dict[str, Any]]):
         """One sample.
 
         Returns:
-            ``image`` float32 ``(C, *space)``, standardised; ``landmark`` float32 ``(L, D)`` in the drawn frame, NaN
-            where missing; ``spacing`` float32 ``(D,)``, mm per drawn pixel, NaN where unknown; ``step`` float32
-            ``(D,)``, image pixels per drawn pixel; ``index``.
+            A dictionary of
+
+            - ``image``: float32 ``(C, *space)``, standardised and, with a ``transform``, changed;
+            - ``landmark``: float32 ``(L, [M,] D)`` in ``image``, NaN where missing or changed to lie outside;
+            - ``affine``: float32 ``(4, 4)``, homogeneous: what ``transform`` did to indices in array order (in 2D the
+              third row and column stay as they are), deformations left out; NaN where it does not tell;
+            - ``dim_original``: float32 ``(D,)``, shape of the image before it was drawn;
+            - ``padding``: float32 ``(D,)``, pixels of ``image`` that lie before the drawn image, per axis;
+            - ``spacing``: float32 ``(D,)``, mm per pixel of the image before it was drawn, NaN where unknown;
+            - ``step``: float32 ``(D,)``, pixels of that image per pixel of ``image``;
+            - ``frame``: float64 ``(D+1, D+1)``, index of ``image`` (before ``transform``) to index, in array order, of
+              the image as stored in its file;
+            - ``index``.
         """
-        image, to, grid = self._drawn(index)
-        points = to.apply(self.landmarks[index])
-        if self.transform is not None:
-            image, points = self.transform(image, points, self._rng)
-        step = np.linalg.norm(to.inverse.matrix[:-1, :-1], axis=0)
-        spacing = to.map_grid(grid).spacing or (np.nan,) * grid.ndim
+        drawn = self.drawn(index)
+        image, points, affine = self._changed(drawn, index)
         return {
             "image": torch.from_numpy(np.ascontiguousarray(image)),
-            "landmark": torch.from_numpy(points.astype(np.float32)),
-            "spacing": torch.tensor(spacing, dtype=torch.float32),
-            "step": torch.from_numpy(step.astype(np.float32)),
+            "landmark": _float32(points),
+            "affine": _float32(_four_by_four(affine)),
+            **self._where(drawn),
             "index": index,
         }
 
-    def _drawn(self, index: int) -> tuple[FloatImage, AffineMap, Grid]:
-        if index in self._stored:
-            return self._stored[index]
-        image = self._load(index)
-        array = image.channels_first()
-        if self.channels is not None:
-            array = with_channels(array, self.channels)
-        to = self.frame(image.grid)
-        drawn = (resample(standardise(array), to), to, image.grid)
+    def preload(self, progress: Callable[[int, int], None] | None = None) -> None:
+        """Draw every image now, so that worker processes share them instead of each drawing its own.
+
+        Args:
+            progress: called with the number of images done and the number of all.
+        """
+        for index in range(len(self)):
+            self.drawn(index)
+            if progress is not None:
+                progress(index + 1, len(self))
+
+    def drawn(self, index: int) -> DrawnImage:
+        """An image in the frame of the dataset, without random changes."""
+        if index in self._drawn_images:
+            return self._drawn_images[index]
+        source, spacing = self.imgs[index], self.pixel_spacing[index]
+        if self._cache is not None and isinstance(source, str | Path):
+            geometry = read_geometry(source)
+            grid = geometry.grid if spacing is None else geometry.grid.with_spacing(spacing)
+            to = self.frame(grid)
+            array = self._cache.drawn(Path(source), to, spacing, self.channels)
+            drawn = DrawnImage(array, grid, to, geometry.stored)
+        else:
+            image = load(source, self.spatial_dims, spacing)
+            to = self.frame(image.grid)
+            drawn = DrawnImage(draw(image, to, self.channels), image.grid, to, image.stored)
         if self.store_imgs:
-            self._stored[index] = drawn
+            self._drawn_images[index] = drawn
         return drawn
 
-    def _load(self, index: int) -> Image:
-        source = self.imgs[index]
-        if isinstance(source, Image):
-            image = source
-        elif isinstance(source, str | Path):
-            image = read_image(source)
-        else:
-            array = np.asarray(source)
-            color = array.ndim == self.spatial_dims + 1
-            image = Image.from_array(np.moveaxis(array, 0, -1) if color else array, color=color)
-        if image.grid.ndim != self.spatial_dims:
-            raise ImageError(f"{source} has {image.grid.ndim} dimensions but the dataset has {self.spatial_dims}.")
-        spacing = self.pixel_spacing[index]
-        return image if spacing is None else replace(image, grid=image.grid.with_spacing(spacing))
+    def _changed(self, drawn: DrawnImage, index: int) -> tuple[FloatImage, FloatArray, FloatArray]:
+        """Image, points and the affine map ``(D+1, D+1)`` of the transform."""
+        points, same = drawn.to.apply(self.landmarks[index]), np.eye(self.spatial_dims + 1)
+        if self.transform is None:
+            return drawn.array, points, same
+        if isinstance(self.transform, LandmarkTransform):
+            moved = self.transform.trace(drawn.array, points, self._rng(index))
+            return moved.image, moved.points, same * np.nan if moved.warp is None else moved.warp.affine.matrix
+        image, points = self.transform(drawn.array, points, self._rng(index))
+        return image, points, same * np.nan
+
+    def _where(self, drawn: DrawnImage) -> dict[str, Tensor]:
+        """How the drawn image lies to the one it was drawn from, and to the file."""
+        back = drawn.to.inverse
+        first = drawn.to.apply(np.full(self.spatial_dims, -0.5)) + 0.5
+        return {
+            "dim_original": _float32(drawn.grid.shape),
+            "padding": _float32(first),
+            "spacing": _float32(drawn.grid.spacing or (np.nan,) * self.spatial_dims),
+            "step": _float32(np.linalg.norm(back.matrix[:-1, :-1], axis=0)),
+            "frame": torch.from_numpy(np.array(back.then(drawn.stored).matrix)),
+        }
+
+    def _rng(self, index: int) -> np.random.Generator:
+        """The random numbers of this visit to a sample."""
+        visit = self._visits[index]
+        self._visits[index] += 1
+        worker = get_worker_info()
+        epoch = 0 if worker is None else worker.seed - worker.id
+        return np.random.default_rng((self.seed, index, visit, epoch))
 
 
-def _spacings(given: npt.ArrayLike | Tensor | None, count: int, ndim: int) -> list[tuple[float, ...] | None]:
-    if given is None:
-        return [None] * count
-    try:
-        rows = np.broadcast_to(np.asarray(given, dtype=np.float64), (count, ndim))
-    except ValueError:
-        raise GeometryError(f"pixel_spacing must have shape ({ndim},) or ({count}, {ndim}).") from None
-    return [tuple(row.tolist()) for row in rows]
+def _float32(values: npt.ArrayLike) -> Tensor:
+    return torch.from_numpy(np.array(values, dtype=np.float32))
 
 
-def _frame_for(dim_img: Sequence[int] | None, resize_pad: bool) -> Callable[[Grid], AffineMap]:
-    if dim_img is None:
-        return lambda grid: AffineMap.identity(grid.shape)
-    target = tuple(dim_img)
-    draw = AffineMap.fit if resize_pad else AffineMap.resize
-    return lambda grid: draw(grid.shape, target)
+def _four_by_four(matrix: FloatArray) -> FloatArray:
+    """A homogeneous matrix ``(D+1, D+1)`` in the size that is used in 2D and 3D alike."""
+    ndim = len(matrix) - 1
+    out = np.eye(4)
+    out[:ndim, :ndim], out[:ndim, 3] = matrix[:-1, :-1], matrix[:-1, -1]
+    return out
+
+
+def _names(imgs: list[ImageSource], given: Sequence[str | Path] | None) -> list[str] | None:
+    """What the images are called, where that is known."""
+    if given is not None:
+        if len(given) != len(imgs):
+            raise GeometryError(f"img_paths has {len(given)} names for {len(imgs)} images.")
+        return [str(path) for path in given]
+    paths = [source for source in imgs if isinstance(source, str | Path)]
+    return [str(path) for path in paths] if len(paths) == len(imgs) else None
+
+
+@dataclass(frozen=True)
+class _Fit:
+    """The frame of an image whose shape is given; a class, so that worker processes can be handed it."""
+
+    target: tuple[int, ...] | None
+    keeps_aspect: bool
+
+    def __call__(self, grid: Grid) -> AffineMap:
+        if self.target is None:
+            return AffineMap.identity(grid.shape)
+        make = AffineMap.fit if self.keeps_aspect else AffineMap.resize
+        return make(grid.shape, self.target)
+
+
+def _frame_for(dim_img: Sequence[int] | None, resize_pad: bool, ndim: int) -> _Fit:
+    target = None if dim_img is None else tuple(int(n) for n in dim_img)
+    if target is not None and (len(target) != ndim or min(target) < 1):
+        raise GeometryError(f"dim_img must be {ndim} positive numbers of pixels, not {target}.")
+    return _Fit(target, resize_pad)

@@ -185,7 +185,7 @@ class _Run:
             names=self.names,
             frame=self.frame.map_for,
             channels=self.channels,
-            transform=Augmentation(config.augmentation) if learning else None,
+            transform=Augmentation(config.augmentation, self.project.schema, self.names) if learning else None,
             store_imgs=memory < MEMORY_BYTES,
             seed=config.seed,
         )

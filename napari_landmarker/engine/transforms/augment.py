@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
-import numpy.typing as npt
 from pydantic import BaseModel, ConfigDict, Field
 
+from napari_landmarker.engine.errors import GeometryError
 from napari_landmarker.engine.geometry import AffineMap, FloatArray
+from napari_landmarker.engine.schema import LandmarkSchema
+from napari_landmarker.engine.transforms.base import LandmarkTransform, Moved
+from napari_landmarker.engine.transforms.flip import RandomFlip
+from napari_landmarker.engine.transforms.intensity import RandomIntensity
 from napari_landmarker.engine.transforms.resample import FloatImage, resample
+from napari_landmarker.engine.transforms.spatial import RandomAffine, RandomElastic
+from napari_landmarker.engine.transforms.warp import Warp
 
 
 class AugmentationConfig(BaseModel):
-    """How much an image may be changed. Nothing is ever flipped: left and right have different names."""
+    """How much an image may be changed. Nothing is mirrored or bent unless asked for."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -20,6 +28,27 @@ class AugmentationConfig(BaseModel):
     log_aspect: float = Field(0.08, ge=0, le=1, title="Aspect", description="The same, each axis on its own.")
     shear: float = Field(0.1, ge=0, le=1, title="Shear")
     shift: float = Field(0.08, ge=0, le=0.5, title="Shift", description="Share of the image's size.")
+    elastic: float = Field(
+        0.0,
+        ge=0,
+        le=0.2,
+        title="Elastic deformation",
+        description="Standard deviation of a smooth displacement, share of the image's size; 0 bends nothing.",
+    )
+    smoothness: float = Field(
+        0.1,
+        gt=0,
+        le=1,
+        title="Smoothness",
+        description="Of the elastic deformation, share of the image's longest side; more bends larger parts as one.",
+    )
+    flip: float = Field(
+        0.0,
+        ge=0,
+        le=1,
+        title="Mirror images",
+        description="Share of images that are mirrored left to right; needs the left-right pairs of landmarks.",
+    )
     log_gamma: float = Field(0.5, ge=0, le=2, title="Gamma")
     log_contrast: float = Field(0.35, ge=0, le=2, title="Contrast")
     brightness: float = Field(0.25, ge=0, le=2, title="Brightness", description="In standard deviations.")
@@ -27,54 +56,49 @@ class AugmentationConfig(BaseModel):
     probability: float = Field(0.9, ge=0, le=1, title="Probability", description="Share of images that are moved.")
 
 
-class Augmentation:
-    """Draws random changes; image and points always move by the same map."""
+class Augmentation(LandmarkTransform):
+    """Draws random changes; image and points always move by the same map, and the image is drawn once.
 
-    def __init__(self, config: AugmentationConfig) -> None:
+    Args:
+        config: how much.
+        schema: where the left-right pairs of landmarks are named; needed to mirror images.
+        names: of the landmarks in use, in order; all of the schema's by default.
+
+    Raises:
+        GeometryError: if images are to be mirrored and the pairs are not known or not complete.
+    """
+
+    def __init__(
+        self, config: AugmentationConfig, schema: LandmarkSchema | None = None, names: Sequence[str] | None = None
+    ) -> None:
         self.config = config
+        self._affine = RandomAffine(
+            **{n: getattr(config, n) for n in ("rotation_deg", "log_scale", "log_aspect", "shear", "shift")}
+        )
+        self._elastic = RandomElastic(displacement=config.elastic, smoothness=config.smoothness)
+        self._recolour = RandomIntensity(
+            **{n: getattr(config, n) for n in ("log_gamma", "log_contrast", "brightness", "noise")}
+        )
+        self._flip: RandomFlip | None = None
+        if config.flip:
+            if schema is None:
+                raise GeometryError("Images cannot be mirrored: the left-right pairs of landmarks are not known.")
+            self._flip = RandomFlip.for_schema(schema, names, probability=config.flip)
 
-    def __call__(
-        self, image: FloatImage, points: FloatArray, rng: np.random.Generator
-    ) -> tuple[FloatImage, FloatArray]:
-        """Change a standardised image ``(C, *space)`` and its points ``(L, D)``.
-
-        A landmark that leaves the image becomes missing (NaN).
-        """
+    def trace(self, image: FloatImage, points: FloatArray, rng: np.random.Generator) -> Moved:
+        """Change a standardised image ``(C, *space)`` and its points; see `LandmarkTransform`."""
         space = image.shape[1:]
+        points = np.asarray(points, dtype=np.float64)
+        warp = Warp.identity(space)
         if rng.random() < self.config.probability:
-            move = self.draw(space, rng)
-            image, points = resample(image, move), move.apply(points)
-            outside = np.any((points < -0.5) | (points > np.asarray(space) - 0.5), axis=-1, keepdims=True)
-            points = np.where(outside, np.nan, points)
-        return self._recolour(image, rng), points
+            warp = Warp.of(self.draw(space, rng))
+            if self.config.elastic:
+                warp = warp.then(self._elastic.draw(space, points, rng))
+        if self._flip is not None:
+            warp = warp.then(self._flip.maybe(space, points, rng))
+        drawn = resample(image, warp) if warp.steps else image
+        return Moved(self._recolour.recolour(drawn, rng), warp.landmarks(points), warp)
 
     def draw(self, space: tuple[int, ...], rng: np.random.Generator) -> AffineMap:
         """A random affine map about the centre of a frame."""
-        config, ndim = self.config, len(space)
-        linear: npt.NDArray[np.float64] = np.eye(ndim)
-        for first in range(ndim):
-            for second in range(first + 1, ndim):
-                angle = np.deg2rad(rng.uniform(-config.rotation_deg, config.rotation_deg))
-                turn = np.eye(ndim)
-                turn[[first, second], [first, second]] = np.cos(angle)
-                turn[first, second], turn[second, first] = -np.sin(angle), np.sin(angle)
-                linear = linear @ turn
-        shear = rng.uniform(-config.shear, config.shear, (ndim, ndim))
-        np.fill_diagonal(shear, 0)
-        scale = np.exp(
-            rng.uniform(-config.log_scale, config.log_scale) + rng.uniform(-config.log_aspect, config.log_aspect, ndim)
-        )
-        shift = rng.uniform(-config.shift, config.shift, ndim) * np.asarray(space)
-        return AffineMap.about_centre(space, linear @ (np.eye(ndim) + shear) @ np.diag(scale), shift)
-
-    def _recolour(self, image: FloatImage, rng: np.random.Generator) -> FloatImage:
-        """Gamma, contrast, brightness and noise; the image stays about standardised."""
-        config = self.config
-        low, high = float(image.min()), float(image.max())
-        if high > low:
-            unit = (image - low) / (high - low)
-            image = unit ** np.float32(np.exp(rng.uniform(-config.log_gamma, config.log_gamma))) * (high - low) + low
-        image = image * np.float32(np.exp(rng.uniform(-config.log_contrast, config.log_contrast)))
-        image = image + np.float32(rng.uniform(-config.brightness, config.brightness))
-        noise = rng.standard_normal(image.shape, dtype=np.float32)
-        return np.asarray(image + np.float32(rng.uniform(0, config.noise)) * noise, dtype=np.float32)
+        return self._affine.draw_map(space, rng)

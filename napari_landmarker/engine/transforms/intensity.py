@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import numpy as np
+from pydantic import Field
 
+from napari_landmarker.engine.transforms.base import IntensityTransform
 from napari_landmarker.engine.transforms.resample import FloatImage
 
 #: Weights of red, green and blue in what a person sees as brightness (ITU-R BT.601).
@@ -35,3 +37,23 @@ def with_channels(array: FloatImage, channels: int) -> FloatImage:
     if channels == 1:
         return np.asarray(np.tensordot(LUMINANCE, array, axes=1)[None], dtype=np.float32)
     return np.repeat(array[:1], channels, axis=0)
+
+
+class RandomIntensity(IntensityTransform):
+    """Gamma, contrast, brightness and noise of a standardised image, which stays about standardised."""
+
+    log_gamma: float = Field(0.5, ge=0, le=2, title="Gamma")
+    log_contrast: float = Field(0.35, ge=0, le=2, title="Contrast")
+    brightness: float = Field(0.25, ge=0, le=2, title="Brightness", description="In standard deviations.")
+    noise: float = Field(0.08, ge=0, le=2, title="Noise", description="In standard deviations.")
+
+    def recolour(self, image: FloatImage, rng: np.random.Generator) -> FloatImage:
+        """See `IntensityTransform`."""
+        low, high = float(image.min()), float(image.max())
+        if high > low:
+            unit = (image - low) / (high - low)
+            image = unit ** np.float32(np.exp(rng.uniform(-self.log_gamma, self.log_gamma))) * (high - low) + low
+        image = image * np.float32(np.exp(rng.uniform(-self.log_contrast, self.log_contrast)))
+        image = image + np.float32(rng.uniform(-self.brightness, self.brightness))
+        noise = rng.standard_normal(image.shape, dtype=np.float32)
+        return np.asarray(image + np.float32(rng.uniform(0, self.noise)) * noise, dtype=np.float32)
