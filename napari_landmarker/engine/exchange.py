@@ -9,15 +9,16 @@ from pathlib import Path, PurePosixPath
 from typing import Literal
 
 from napari_landmarker.engine.errors import AnnotationError
-from napari_landmarker.engine.io import (
-    Table,
-    read_landmarks,
-    read_table,
-    table_landmarks,
-    write_landmarks,
-    write_table,
+from napari_landmarker.engine.io import write_landmarks, write_table
+from napari_landmarker.engine.io.annotation_format import ImageAnnotations
+from napari_landmarker.engine.io.annotations import (
+    annotation_stem,
+    find_annotations,
+    read_annotation_file,
 )
 from napari_landmarker.engine.io.atomic import read_json
+from napari_landmarker.engine.io.fields import entries_of
+from napari_landmarker.engine.io.image import ImageGeometry
 from napari_landmarker.engine.io.paths import whole_path
 from napari_landmarker.engine.landmarks import LandmarkSet, LandmarkStatus
 from napari_landmarker.engine.project import Project, Split
@@ -97,7 +98,7 @@ def read_annotations(project: Project, path: Path | str) -> dict[str, LandmarkSe
 
     Args:
         project: the project.
-        path: a CSV table, one labelme or Slicer file, or a folder of these.
+        path: an annotation file of any format, of one image or of many, or a folder of these.
 
     Returns:
         Landmarks by case id, in the order of the schema.
@@ -109,17 +110,10 @@ def read_annotations(project: Project, path: Path | str) -> dict[str, LandmarkSe
     path = Path(os.path.expanduser(path))
     if not path.exists():
         raise AnnotationError(f"{path} does not exist: choose a folder of annotations, or a file.")
-    if path.is_dir():
-        files = sorted(p for p in path.rglob("*") if p.suffix.lower() in (".json", ".csv") and p.is_file())
-        files = [p for p in files if not any(part.startswith(".") for part in p.relative_to(path).parts)]
-        if not files:
-            raise AnnotationError(f"{path} holds no annotations: choose a folder with labelme, Slicer or CSV files.")
-    else:
-        files = [path]
+    files = find_annotations(path) if path.is_dir() else [path]
     found: dict[str, LandmarkSet] = {}
     for file in files:
-        read = _read_csv(project, file) if file.suffix.lower() == ".csv" else _read_one(project, file)
-        for case_id, landmarks in read.items():
+        for case_id, landmarks in _read_file(project, file):
             if case_id in found:
                 raise AnnotationError(f"{file} annotates '{case_id}' a second time: keep one file for each image.")
             found[case_id] = landmarks
@@ -169,12 +163,12 @@ def export_annotations(
 
 def export_table(project: Project, path: Path | str, case_ids: Sequence[str] | None = None) -> int:
     """Write one CSV table of all that persons annotated, in pixels of the images as stored; returns the cases."""
-    rows = [
-        (_label(project, case_id), landmarks, project.geometry(case_id).stored)
-        for case_id, landmarks in _truths(project, case_ids)
+    images = [
+        ImageAnnotations(_label(project, case_id), truth.grid, entries_of(truth), project.geometry(case_id))
+        for case_id, truth in _truths(project, case_ids)
     ]
-    write_table(path, rows, status=True)
-    return len(rows)
+    write_table(path, images)
+    return len(images)
 
 
 def _truths(project: Project, case_ids: Sequence[str] | None) -> list[tuple[str, LandmarkSet]]:
@@ -183,24 +177,18 @@ def _truths(project: Project, case_ids: Sequence[str] | None) -> list[tuple[str,
     return [(case_id, truth) for case_id, truth in truths if truth.by_person.any()]
 
 
-def _read_csv(project: Project, file: Path) -> dict[str, LandmarkSet]:
-    table: Table = read_table(file)
-    names = project.schema.names
-    found = {}
-    for image_name, rows in table.items():
-        case_id = _case_of(project, image_name, file)
-        found[case_id] = table_landmarks(rows, project.geometry(case_id), names)
-    return found
+def _read_file(project: Project, file: Path) -> list[tuple[str, LandmarkSet]]:
+    """What a file says of the cases of a project; where it names no image, its own name does."""
+    schema = project.schema
 
+    def case_of(image: str | None) -> str:
+        return _case_of(project, image or annotation_stem(file), file)
 
-def _read_one(project: Project, file: Path) -> dict[str, LandmarkSet]:
-    content = read_json(file, "a labelme or Slicer annotation file", AnnotationError)
-    image_name = content.get("imagePath")
-    if not isinstance(image_name, str) or not image_name:
-        image_name = file.name.removesuffix(".json").removesuffix(".mrk")
-    case_id = _case_of(project, image_name, file)
-    landmarks = read_landmarks(file, project.geometry(case_id).grid, project.schema.names)
-    return {case_id: landmarks}
+    def geometry_of(image: str | None) -> ImageGeometry:
+        return project.geometry(case_of(image))
+
+    read = read_annotation_file(file, geometry_of, schema.names, schema.instances > 1)
+    return [(case_of(one.image), one.landmarks(schema.names, schema.instances, file)) for one in read]
 
 
 def _case_of(project: Project, image_name: str, file: Path) -> str:

@@ -272,4 +272,4 @@ class Project:
         grid = self.geometry(case_id).grid
         if not path.exists():
             return LandmarkSet.empty(self.schema.names, grid, self.schema.instances)
-        return read_landmarks(path, grid, self.schema.names, self.image_path(case_id).name)
+        return read_landmarks(path, grid, self.schema.names, self.image_path(case_id).name, self.schema.instances)

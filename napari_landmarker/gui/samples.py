@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from napari_landmarker.engine.datasets import SAMPLES, Sample, sample_project
-from napari_landmarker.engine.io import read_image, read_table, table_landmarks
+from napari_landmarker.engine.io import read_image, read_table
 from napari_landmarker.engine.project import Project
 from napari_landmarker.gui.layers import TEXT_SIZE, layer_geometry
 
@@ -43,8 +43,8 @@ def open_sample(ndim: int) -> Project:
 def _layers(sample: Sample) -> list[LayerData]:
     path = sample.images[0]
     image = read_image(path)
-    rows = read_table(sample.folder / "landmarks.csv")[path.name]
-    landmarks = table_landmarks(rows, image.geometry, sample.schema.names)
+    images = read_table(sample.folder / "landmarks.csv", lambda name: image.geometry if name == path.name else None)
+    landmarks = next(own for own in images if own.image == path.name).landmarks(sample.schema.names)
     colors = [definition.color for definition in sample.schema.landmarks]
     geometry = layer_geometry(image.grid)
     points = {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,14 @@ from hypothesis import strategies as st
 
 from napari_landmarker.engine.errors import AnnotationError
 from napari_landmarker.engine.geometry import Grid
-from napari_landmarker.engine.io import read_labelme, read_landmarks, write_labelme, write_landmarks
+from napari_landmarker.engine.io import (
+    read_annotation_file,
+    read_labelme,
+    read_landmarks,
+    write_annotation_file,
+    write_labelme,
+    write_landmarks,
+)
 from napari_landmarker.engine.landmarks import LandmarkSet, LandmarkStatus
 
 SHARED = Path(__file__).parents[2] / "../shared/data"
@@ -212,15 +220,12 @@ def test_what_json_cannot_hold_leaves_the_file_as_it_is(tmp_path: Path) -> None:
     assert path.read_text(encoding="utf-8") == bad
 
 
-def test_volumes_and_several_points_are_for_other_formats(tmp_path: Path) -> None:
+def test_volumes_are_for_other_formats(tmp_path: Path) -> None:
     solid = LandmarkSet.empty(["a"], Grid((4, 5, 6)))
     with pytest.raises(AnnotationError, match=r"\.mrk\.json"):
         write_labelme(solid, tmp_path / "a.json", "scan.png")
     with pytest.raises(AnnotationError, match=r"\.mrk\.json"):
         read_labelme(save(tmp_path / "b.json", content()), solid.grid)
-    many = LandmarkSet.empty(["a"], GRID, instances=2)
-    with pytest.raises(AnnotationError, match="several points"):
-        write_labelme(many, tmp_path / "a.json", "scan.png")
     assert not (tmp_path / "a.json").exists()
 
 
@@ -283,8 +288,8 @@ def test_other_files_are_refused(tmp_path: Path) -> None:
     with pytest.raises(AnnotationError, match=r"must end in \.json"):
         read_landmarks(tmp_path / "points.xml", GRID)
     with pytest.raises(AnnotationError, match=r"must end in \.json"):
-        write_landmarks(LandmarkSet.empty(["a"], GRID), tmp_path / "points.txt", "scan.png")
-    with pytest.raises(AnnotationError, match="neither a labelme nor a 3D Slicer file"):
+        write_landmarks(LandmarkSet.empty(["a"], GRID), tmp_path / "points.xml", "scan.png")
+    with pytest.raises(AnnotationError, match="is none of labelme, 3D Slicer markups"):
         read_landmarks(save(tmp_path / "other.json", {"x": 1}), GRID)
     (tmp_path / "folder.json").mkdir()
     with pytest.raises(AnnotationError, match=r"folder\.json"):
@@ -301,3 +306,119 @@ def test_a_file_of_labelme_itself(tmp_path: Path) -> None:
     path.write_bytes(theirs.read_bytes())
     write_labelme(read, path, tmp_path / "primitives.jpg")
     assert load(path) == load(theirs)
+
+
+def grouped(*groups: object, label: str = "a", **more: object) -> list[dict[str, Any]]:
+    """Points of one label on the pixel centres (0, 0), (1, 1), ... in these groups."""
+    return [
+        POINT | {"label": label, "points": [[i + 0.5, i + 0.5]], "group_id": group} | more
+        for i, group in enumerate(groups)
+    ]
+
+
+def test_points_of_one_label_in_different_groups_are_instances(tmp_path: Path) -> None:
+    path = save(tmp_path / "a.json", content(shapes=grouped(7, 2, 5)))
+    read = read_labelme(path, GRID)
+    assert read.points[0].tolist() == [[1, 1], [2, 2], [0, 0]]
+    write_labelme(read.with_point("a", (9, 9), instance=1), path, "scan.png")
+    after = load(path)["shapes"]
+    assert [(shape["group_id"], shape["points"][0]) for shape in after] == [
+        (7, [0.5, 0.5]), (2, [1.5, 1.5]), (5, [9.5, 9.5]),
+    ]  # fmt: skip
+    assert all(shape["description"] == "tip" and shape["colour"] == "red" for shape in after)
+
+
+def test_what_belongs_together_stays_together(tmp_path: Path) -> None:
+    shapes = grouped(1, 2, 3) + grouped(3, label="b") + grouped(9, label="c") + grouped(None, label="d")
+    read = read_labelme(save(tmp_path / "a.json", content(shapes=shapes)), GRID)
+    assert read.placed.tolist() == [[True] * 3, [False, False, True], [True, False, False], [True, False, False]]
+    path = tmp_path / "b.json"
+    write_labelme(read, path, "scan.png")
+    assert [shape["group_id"] for shape in load(path)["shapes"]] == [1, 2, 3, 3, None, None]
+    assert read_labelme(path, GRID) == read
+
+
+@pytest.mark.parametrize("groups", [(1, 1), (None, None), (1, None), ("x", 2)])
+def test_points_of_one_label_without_groups_of_their_own(tmp_path: Path, groups: tuple[object, ...]) -> None:
+    path = save(tmp_path / "a.json", content(shapes=grouped(*groups)))
+    with pytest.raises(AnnotationError, match=r"'a' twice.*or give each its own group id"):
+        read_labelme(path, GRID)
+    read = read_labelme(path, GRID, instances=2)
+    assert sorted(read.points[0].tolist()) == [[0, 0], [1, 1]]
+    write_labelme(read, path, "scan.png")
+    assert read_labelme(path, GRID) == read
+
+
+def test_a_second_point_gets_a_group_and_gives_the_first_one(tmp_path: Path) -> None:
+    path = save(tmp_path / "a.json", content(shapes=grouped(None)))
+    read = read_labelme(path, GRID, instances=2)
+    two = read.with_point("a", (5, 6), instance=1)
+    write_labelme(two, path, "scan.png")
+    assert [shape["group_id"] for shape in load(path)["shapes"]] == [1, 2]
+    assert read_labelme(path, GRID) == two
+    write_labelme(two.without_point("a", instance=0), path, "scan.png")
+    assert [shape["points"] for shape in load(path)["shapes"]] == [[[6.5, 5.5]]]
+
+
+@st.composite
+def instance_sets(draw: st.DrawFn) -> LandmarkSet:
+    landmarks = LandmarkSet.empty(["a", "b"], GRID, 3)
+    for name in landmarks.names:
+        for i in range(draw(st.integers(0, 3))):
+            landmarks = landmarks.with_point(name, [draw(st.integers(0, 3)), i], instance=i)
+    return landmarks
+
+
+@FAST
+@given(sets=st.lists(instance_sets(), min_size=1, max_size=3))
+def test_instances_keep_their_order_whatever_was_in_the_file(tmp_path: Path, sets: list[LandmarkSet]) -> None:
+    path = tmp_path / "scan.json"
+    path.unlink(missing_ok=True)
+    for landmarks in sets:
+        write_labelme(landmarks, path, "scan.png")
+        assert read_labelme(path, GRID, ["a", "b"], instances=3) == landmarks
+
+
+def test_flags_descriptions_and_locks(tmp_path: Path) -> None:
+    value = content(flags={"blurred": True, "done": False})
+    value["shapes"][0] |= {"locked": True, "flags": {"sure": True, "hidden": False}}
+    path = save(tmp_path / "a.json", value)
+    (one,) = read_annotation_file(path)
+    (entry,) = one.entries["a"]
+    assert (entry.description, entry.locked) == ("tip", True)
+    assert one.image == "../images/scan.png"
+    assert one.unread == ("1 shape that is no point", "the flags of the image or its points")
+    write_annotation_file(path, [one])
+    after = load(path)
+    assert after["flags"] == value["flags"]
+    assert after["shapes"][0] == value["shapes"][0]
+    plain = replace(one, entries={"a": (replace(entry, description="", locked=False),)})
+    write_annotation_file(path, [plain])  # what is not said stays
+    assert load(path)["shapes"][0] == value["shapes"][0]
+    new = tmp_path / "b.json"
+    write_annotation_file(new, [one])
+    shape = load(new)["shapes"][0]
+    assert (shape["description"], shape["locked"]) == ("tip", True)
+
+
+def test_a_file_of_flags_alone_stays_one(tmp_path: Path) -> None:
+    path = save(tmp_path / "a.json", content(shapes=[], flags={"blurred": True}))
+    assert read_labelme(path, GRID, ["a"]).status.tolist() == ["unplaced"]
+    write_labelme(LandmarkSet.empty(["a"], GRID), path)
+    assert load(path) == content(shapes=[], flags={"blurred": True})
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"imageHeight": "20"}, "no sensible size"),
+        ({"imageWidth": True}, "no sensible size"),
+        ({"imageWidth": 0}, "no sensible size"),
+        ({"absent_landmarks": [{"label": "b", "instance": 0}]}, "instance '0'"),
+        ({"absent_landmarks": [{"label": "b", "instance": 10**9}]}, "number its points from 1"),
+        ({"absent_landmarks": [{"instance": 1}]}, "usable label"),
+    ],
+)
+def test_bad_sizes_and_instances(tmp_path: Path, changes: dict[str, object], words: str) -> None:
+    with pytest.raises(AnnotationError, match=words):
+        read_labelme(save(tmp_path / "a.json", content(**changes)))

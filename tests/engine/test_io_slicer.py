@@ -13,7 +13,15 @@ from hypothesis import strategies as st
 
 from napari_landmarker.engine.errors import AnnotationError
 from napari_landmarker.engine.geometry import Grid
-from napari_landmarker.engine.io import read_geometry, read_image, read_landmarks, read_slicer, write_slicer
+from napari_landmarker.engine.io import (
+    read_annotation_file,
+    read_geometry,
+    read_image,
+    read_landmarks,
+    read_slicer,
+    write_annotation_file,
+    write_slicer,
+)
 from napari_landmarker.engine.landmarks import LandmarkSet, LandmarkStatus
 
 SHARED = Path(__file__).parents[2] / "../shared/data"
@@ -316,3 +324,52 @@ def test_files_of_3d_slicer_survive_unchanged(tmp_path: Path, name: str) -> None
     for old, new in zip(before["markups"][0]["controlPoints"], after["markups"][0]["controlPoints"], strict=True):
         assert new.pop("position") == pytest.approx(old.pop("position"), abs=1e-9)
     assert after == before
+
+
+def instances(*numbers: int | None) -> dict[str, Any]:
+    """A file with points of one label at x = 0, 1, ... mm, with these numbers."""
+    points = [
+        {"id": str(i), "label": "a", "position": [float(i), 0.0, 0.0]} | ({} if n is None else {"instance": n})
+        for i, n in enumerate(numbers)
+    ]
+    return content(controlPoints=points)
+
+
+def test_points_with_numbers_are_instances(tmp_path: Path) -> None:
+    path = save(tmp_path / "a.mrk.json", instances(4, 1, 2))
+    read = read_slicer(path, GRID)
+    np.testing.assert_allclose(read.world()[0, [0, 1, 3], 0], [1, 2, 0], atol=1e-12)
+    assert read.status.tolist() == [["confirmed", "confirmed", "unplaced", "confirmed"]]
+    write_slicer(read, path)
+    points = load(path)["markups"][1]["controlPoints"]
+    assert [(point["id"], point["instance"]) for point in points] == [("0", 4), ("1", 1), ("2", 2)]
+    write_slicer(read.without_point("a", instance=3), path)
+    points = load(path)["markups"][1]["controlPoints"]
+    assert [(point["id"], point["instance"]) for point in points] == [("1", 1), ("2", 2)]
+
+
+def test_points_without_numbers_are_instances_only_where_there_may_be_several(tmp_path: Path) -> None:
+    path = save(tmp_path / "a.mrk.json", instances(None, None))
+    with pytest.raises(AnnotationError, match="'a' twice"):
+        read_slicer(path, GRID)
+    read = read_slicer(path, GRID, instances=2)
+    np.testing.assert_allclose(read.world()[0, :, 0], [0, 1], atol=1e-12)
+    write_slicer(read, path)
+    np.testing.assert_allclose(read_slicer(path, GRID).points, read.points, atol=1e-12)
+    for wrong in (0, True, "1", 10**9):
+        save(path, instances(None, wrong))  # type: ignore[arg-type]
+        with pytest.raises(AnnotationError, match="number its points from 1"):
+            read_slicer(path, GRID)
+
+
+def test_descriptions_and_locks(tmp_path: Path) -> None:
+    path = save(tmp_path / "a.mrk.json", content())
+    (one,) = read_annotation_file(path)
+    (entry,) = one.entries["a"]
+    assert (entry.description, entry.locked) == ("tip", True)
+    assert one.unread == ("1 markup of other kinds",)
+    new = tmp_path / "b.mrk.json"
+    write_annotation_file(new, [one])
+    (point,) = load(new)["markups"][0]["controlPoints"]
+    assert (point["description"], point["locked"]) == ("tip", True)
+    np.testing.assert_allclose(point["position"], [-7, 26, 11], atol=1e-12)

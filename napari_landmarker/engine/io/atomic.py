@@ -87,6 +87,14 @@ def read_json(path: Path | str, what: str, error: type[LandmarkerError]) -> dict
     return content
 
 
+def has_key(path: Path | str, key: str) -> bool:
+    """Whether a file is a JSON object with such a key at its top level."""
+    try:
+        return key in read_json(path, "a JSON file", ProjectError)
+    except ProjectError:
+        return False
+
+
 def _not_written(path: Path, error: OSError) -> ProjectError:
     reason = error.strerror or type(error).__name__
     return ProjectError(

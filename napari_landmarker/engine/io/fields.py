@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,6 +14,12 @@ from napari_landmarker.engine.geometry import FloatArray, Grid
 from napari_landmarker.engine.io.atomic import write_json
 from napari_landmarker.engine.landmarks import LandmarkSet, LandmarkStatus
 
+#: A coordinate of more pixels or millimetres is a mistake.
+FARTHEST = 1e9
+
+#: So many points of one landmark a file may have by their numbers; what says more is damaged.
+MAX_INSTANCES = 1000
+
 
 @dataclass(frozen=True, eq=False)
 class Entry:
@@ -23,54 +29,166 @@ class Entry:
         point: index coordinates in array order, ``(D,)``, or None where it has no place.
         status: its status, which has a point exactly where ``point`` is given.
         score: confidence, NaN where unknown.
+        description: free text a person wrote to it; where it is empty, a file that is written keeps its own.
+        locked: whether programs shall not let it be moved; where not, a file that is written keeps its own.
     """
 
     point: FloatArray | None
     status: LandmarkStatus
     score: float = math.nan
+    description: str = ""
+    locked: bool = False
 
 
 def landmark_set(
-    entries: Mapping[str, Entry], grid: Grid, names: Sequence[str] | None, source: Path | str
+    entries: Mapping[str, Sequence[Entry]],
+    grid: Grid,
+    names: Sequence[str] | None,
+    source: Path | str,
+    instances: int | None = None,
 ) -> LandmarkSet:
     """A set of ``names``, in their order, or of what there is where ``names`` is None.
 
+    Args:
+        entries: by landmark, what is said of each of its instances.
+        grid: geometry of the image.
+        names: the landmarks there may be.
+        source: the file, for messages.
+        instances: how many points a landmark may have, ``M``; None takes as many as there are.
+
+    Returns:
+        Points of shape ``(L, D)`` where ``M`` is 1, else ``(L, M, D)``.
+
     Raises:
-        AnnotationError: if ``source``, the file, names a landmark that is not in ``names``.
+        AnnotationError: if ``source`` names a landmark that is not in ``names``, or gives one more points than it
+            may have.
     """
-    for name in entries:
+    for name, given in entries.items():
         if names is not None and name not in names:
             raise AnnotationError(
                 f"{source} has a landmark '{name}', which is none of {', '.join(names)}: "
                 "rename it there, or add it to the landmarks."
             )
+        if instances is not None and len(given) > instances:
+            raise AnnotationError(
+                f"{source} has {len(given)} points of '{name}', which may have {instances} in an image: "
+                "remove the others, or allow more."
+            )
+    count = max((len(given) for given in entries.values()), default=1) if instances is None else instances
     names = tuple(entries) if names is None else tuple(names)
-    out = LandmarkSet.empty(names, grid)
+    out = LandmarkSet.empty(names, grid, max(count, 1))
     points, status, score = out.points.copy(), out.status.copy(), out.score.copy()
     for row, name in enumerate(names):
-        entry = entries.get(name)
-        if entry is not None:
-            status[row] = entry.status.value
+        for instance, entry in enumerate(entries.get(name, ())):
+            at = row if status.ndim == 1 else (row, instance)
+            status[at] = entry.status.value
             if entry.point is not None:
-                points[row], score[row] = entry.point, entry.score
+                points[at], score[at] = entry.point, entry.score
     return LandmarkSet(names, points, status, grid, score)
 
 
-def entries_of(landmarks: LandmarkSet, target: Path) -> dict[str, Entry]:
-    """What a set says of each landmark.
+def entries_of(landmarks: LandmarkSet) -> dict[str, tuple[Entry, ...]]:
+    """What a set says of each landmark: one entry for each instance up to the last that is not unplaced, at least one.
+
+    Descriptions and locks are not in a set; where an entry has none, what a file says of them stays.
+    """
+    count = 1 if landmarks.status.ndim == 1 else landmarks.status.shape[1]
+    return {name: with_gaps({i: _entry_of(landmarks, name, i) for i in range(count)}) for name in landmarks.names}
+
+
+def _entry_of(landmarks: LandmarkSet, name: str, instance: int) -> Entry:
+    status = landmarks.status_of(name, instance)
+    point = landmarks.point(name, instance) if status.has_point else None
+    return Entry(point, status, landmarks.score_of(name, instance))
+
+
+def with_gaps(by_instance: Mapping[int, Entry]) -> tuple[Entry, ...]:
+    """Entries by the number of their instance, from 0, as a tuple: unplaced where one is missing, none at the end."""
+    said = [i for i, entry in by_instance.items() if entry.status is not LandmarkStatus.UNPLACED]
+    unplaced = Entry(None, LandmarkStatus.UNPLACED)
+    return tuple(by_instance.get(i, unplaced) for i in range(max(said, default=0) + 1))
+
+
+def single_entries(entries: Mapping[str, Sequence[Entry]], target: Path | str) -> dict[str, Entry]:
+    """The one entry of each landmark.
 
     Raises:
-        AnnotationError: if a landmark has several points, which ``target``, the file to be written, cannot
-            hold.
+        AnnotationError: if a landmark has several points, which ``target``, the file to be written, cannot hold.
     """
-    if landmarks.status.ndim == 2 and landmarks.status.shape[1] > 1:
-        raise AnnotationError(f"{target} cannot hold several points of one landmark: write one point for each.")
-    out = {}
-    for name in landmarks.names:
-        status = landmarks.status_of(name)
-        point = landmarks.point(name) if status.has_point else None
-        out[name] = Entry(point, status, landmarks.score_of(name))
-    return out
+    for name, given in entries.items():
+        if len(given) > 1:
+            raise AnnotationError(
+                f"{target} cannot hold several points of one landmark, and '{name}' has {len(given)}: "
+                "write another format, or one point for each."
+            )
+    return {name: given[0] for name, given in entries.items() if given}
+
+
+def require_pixels(grid: Grid, target: Path | str) -> None:
+    """Make sure that points can be written in pixels.
+
+    Raises:
+        AnnotationError: if they are world coordinates of an image that is not at hand.
+    """
+    if not grid.has_image and grid.spacing is not None:
+        raise AnnotationError(
+            f"{target} holds pixels of an image, but these points are in millimetres: give the image they belong to."
+        )
+
+
+def require_world(grid: Grid, target: Path | str) -> None:
+    """Make sure that points can be written in millimetres.
+
+    Raises:
+        AnnotationError: if they are pixels of an image that is not at hand, or that states no spacing.
+    """
+    if grid.spacing is None:
+        cure = "set the image's spacing first" if grid.has_image else "give the image they belong to"
+        raise AnnotationError(f"{target} holds millimetres, but these points are in pixels: {cure}.")
+
+
+def only_image(count: int, target: Path | str) -> None:
+    """Make sure that a file which holds one image is given one; AnnotationError otherwise."""
+    if count != 1:
+        raise AnnotationError(
+            f"{target} holds the landmarks of one image, not of {count}: write one file for each image, or a table."
+        )
+
+
+def names_in_descriptions(labels: Sequence[str], descriptions: Sequence[str], names: Collection[str] | None) -> bool:
+    """Whether points carry their landmark's name in the description, as some protocols of 3D Slicer do.
+
+    That is so where no label is one of ``names``, but every description is.
+    """
+    if not labels or names is None or any(label in names for label in labels):
+        return False
+    return all(text in names for text in descriptions)
+
+
+def read_text(path: Path | str, what: str) -> str:
+    """The text of a file, without a byte order mark.
+
+    Args:
+        path: the file.
+        what: what it should be, for the message, such as ``"a CSV file"``.
+
+    Raises:
+        AnnotationError: if the file is missing, cannot be read or is no UTF-8 text.
+    """
+    path = Path(path)
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+    except FileNotFoundError as error:
+        raise AnnotationError(f"{path} does not exist: choose {what}.") from error
+    except IsADirectoryError as error:
+        raise AnnotationError(f"{path} is a folder: choose {what} in it.") from error
+    except OSError as error:
+        raise AnnotationError(f"{path} could not be read ({error.strerror}): check its permissions.") from error
+    except ValueError as error:
+        raise AnnotationError(f"{path} is no text in UTF-8: choose {what}, or save it as UTF-8 text.") from error
+    if "\0" in text:
+        raise AnnotationError(f"{path} is no text: choose {what}.")
+    return text
 
 
 def as_name(value: object, source: Path | str) -> str:
@@ -84,6 +202,8 @@ def as_name(value: object, source: Path | str) -> str:
 def as_numbers(value: object, count: int, name: str, source: Path | str) -> FloatArray:
     """``count`` finite numbers of a list, or AnnotationError that names the landmark."""
     if isinstance(value, list) and len(value) == count and all(_is_number(item) for item in value):
+        if max(abs(item) for item in value) > FARTHEST:
+            raise AnnotationError(f"{source} gives '{name}' a position that no image reaches: place it again.")
         return np.array([float(item) for item in value])
     raise AnnotationError(f"{source} gives '{name}' a position that is not {count} numbers: place it again.")
 
@@ -95,6 +215,19 @@ def as_score(value: object, name: str, source: Path | str) -> float:
     if not _is_number(value):
         raise AnnotationError(f"{source} gives '{name}' a score that is no number: correct or remove it.")
     return float(value)  # type: ignore[arg-type]
+
+
+def as_instance(value: object, name: str, source: Path | str) -> int:
+    """The number of an instance, from 0, of what a file says, from 1; 0 for None.
+
+    Raises:
+        AnnotationError: where it is no number of a point.
+    """
+    if value is None:
+        return 0
+    if not isinstance(value, int) or isinstance(value, bool) or not 1 <= value <= MAX_INSTANCES:
+        raise AnnotationError(f"{source} gives '{name}' the instance '{value}': number its points from 1.")
+    return value - 1
 
 
 def as_status(value: object, default: LandmarkStatus, name: str, source: Path | str) -> LandmarkStatus:

@@ -2,99 +2,83 @@
 
 Positions are millimetres, LPS or RAS, or, in a file of ours for a volume without spacing, pixels (``x, y, z``
 index). ``positionStatus`` says which points are placed: *undefined* is a landmark that is not placed yet,
-*missing* one that is absent. Our status and score stand in keys of their own. Format: Markups schema 1.0.3 of
-3D Slicer.
+*missing* one that is absent. Our status, score and number of the instance stand in keys of their own. Format: Markups
+schema 1.0.3 of 3D Slicer.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from napari_landmarker.engine.errors import AnnotationError
-from napari_landmarker.engine.geometry import FloatArray, Grid
-from napari_landmarker.engine.io.atomic import read_json
+from napari_landmarker.engine.geometry import Grid
+from napari_landmarker.engine.io.annotation_format import (
+    AnnotationFormat,
+    Capabilities,
+    GeometryOf,
+    ImageAnnotations,
+)
+from napari_landmarker.engine.io.atomic import has_key, read_json
 from napari_landmarker.engine.io.fields import (
     Entry,
+    as_instance,
     as_name,
     as_numbers,
     as_score,
     as_status,
     entries_of,
-    landmark_set,
+    names_in_descriptions,
+    only_image,
+    require_world,
     save_json,
+    with_gaps,
 )
 from napari_landmarker.engine.io.units import mm_per_unit
+from napari_landmarker.engine.io.world_frame import WorldFrame, is_ras
 from napari_landmarker.engine.landmarks import LandmarkSet, LandmarkStatus
 
 _SCHEMA = (
     "https://raw.githubusercontent.com/slicer/slicer/master/Modules/Loadable/Markups/Resources/Schema/"
     "markups-schema-v1.0.3.json#"
 )
-_SYSTEMS = {"LPS": "LPS", "1": "LPS", "RAS": "RAS", "0": "RAS"}
-_RAS_TO_LPS = np.array([-1.0, -1.0, 1.0])
+_WHAT = "a 3D Slicer markups file"
 _PIXELS = "px"
+_INSTANCE = "instance"
 _UNPLACED = {
     "undefined": LandmarkStatus.UNPLACED,
     "preview": LandmarkStatus.UNPLACED,
     "missing": LandmarkStatus.ABSENT,
 }
 
-
-@dataclass(frozen=True)
-class _Frame:
-    """What the positions of a list mean: millimetres per unit (None: pixels), and whether x and y are RAS."""
-
-    scale: float | None
-    is_ras: bool
-
-    def to_index(self, position: FloatArray, grid: Grid) -> FloatArray:
-        if self.scale is None:
-            return position[::-1]
-        return grid.world_to_index(position * self.scale * (_RAS_TO_LPS if self.is_ras else 1.0))
-
-    def from_index(self, index: FloatArray, grid: Grid) -> FloatArray:
-        if self.scale is None:
-            return index[::-1]
-        return grid.index_to_world(index) * (_RAS_TO_LPS if self.is_ras else 1.0) / self.scale
+#: The control points of a list: by landmark, then by the number of the instance.
+_Points = dict[str, dict[int, dict[str, Any]]]
 
 
-def read_slicer(path: Path | str, grid: Grid, names: Sequence[str] | None = None) -> LandmarkSet:
+def read_slicer(
+    path: Path | str, grid: Grid | None = None, names: Sequence[str] | None = None, instances: int | None = None
+) -> LandmarkSet:
     """Read the point list of a Markups file.
 
     Args:
         path: the file.
-        grid: geometry of the volume the points lie in.
+        grid: geometry of the volume the points lie in; None for the world itself.
         names: the landmarks there may be, in the order of the result; None takes those of the file. A point's
             label is its landmark; where no label is one of ``names`` but every description is, the
             description.
+        instances: how many points a landmark may have; where it is more than one, points of one label need no number.
 
     Raises:
         AnnotationError: if the file is damaged, names an unknown landmark or one twice, or is in millimetres
             while the volume states no spacing, or the other way round.
     """
     path = Path(path)
-    _require_volume(grid, path)
-    markup = _point_list(read_json(path, "a 3D Slicer markups file", AnnotationError), path)
-    frame = _frame(markup, path)
-    if frame.scale is not None and grid.spacing is None:
-        raise AnnotationError(
-            f"{path} is in millimetres, but its image states no spacing: set the image's spacing first."
-        )
-    if frame.scale is None and grid.spacing is not None:
-        raise AnnotationError(
-            f"{path} is in pixels of an image without spacing, but this image has one: open it with that image."
-        )
-    points = markup["controlPoints"]
-    entries = {}
-    for name, point in _by_name(points, _name_key(points, names), path).items():
-        entries[name] = _entry(point, name, frame, grid, path)
-    return landmark_set(entries, grid, names, path)
+    repeats = instances is not None and instances > 1
+    return _annotations(path, grid, names, repeats).landmarks(names, instances, path)
 
 
 def write_slicer(landmarks: LandmarkSet, path: Path | str) -> None:
@@ -105,18 +89,84 @@ def write_slicer(landmarks: LandmarkSet, path: Path | str) -> None:
 
     Raises:
         AnnotationError: if the file is there and is damaged, or holds other points in another unit, or the
-            landmarks are not 3D.
+            landmarks are not 3D, or are pixels of an image that is not known.
         ProjectError: if the file cannot be written.
     """
-    path = Path(path)
-    grid = landmarks.grid
+    _save(Path(path), entries_of(landmarks), landmarks.grid, landmarks.status.ndim == 2)
+
+
+def _read(
+    path: Path, geometry_of: GeometryOf, names: Sequence[str] | None, repeats: bool = False
+) -> list[ImageAnnotations]:
+    geometry = geometry_of(None)
+    one = _annotations(path, None if geometry is None else geometry.grid, names, repeats)
+    return [replace(one, geometry=geometry)]
+
+
+def _write(path: Path, annotations: Sequence[ImageAnnotations]) -> None:
+    only_image(len(annotations), path)
+    (one,) = annotations
+    _save(path, one.entries, one.grid, any(len(given) > 1 for given in one.entries.values()))
+
+
+SLICER = AnnotationFormat(
+    name="3D Slicer markups",
+    suffixes=(".mrk.json", ".json"),
+    capabilities=Capabilities(
+        dimensions=(3,),
+        coordinates=("mm", "px"),
+        unplaced=True,
+        absent=True,
+        status=True,
+        score=True,
+        instances=True,
+        description=True,
+        locked=True,
+    ),
+    recognises=partial(has_key, key="markups"),
+    read=_read,
+    write=_write,
+    read_repeats=partial(_read, repeats=True),
+)
+
+
+def _annotations(path: Path, grid: Grid | None, names: Sequence[str] | None, repeats: bool) -> ImageAnnotations:
+    if grid is not None:
+        _require_volume(grid, path)
+    content = read_json(path, _WHAT, AnnotationError)
+    markup = _point_list(content, path)
+    frame = _frame(markup, path)
+    others = len(content["markups"]) - 1
+    if grid is None:
+        grid = Grid.without_image(3, world=frame.scale is not None)
+    if frame.scale is not None and grid.spacing is None:
+        raise AnnotationError(
+            f"{path} is in millimetres, but its image states no spacing: set the image's spacing first."
+        )
+    if frame.scale is None and grid.spacing is not None:
+        raise AnnotationError(
+            f"{path} is in pixels of an image without spacing, but this image has one: open it with that image."
+        )
+    points = markup["controlPoints"]
+    key = _name_key(points, names)
+    entries = {
+        name: with_gaps({i: _entry(point, key, name, frame, grid, path) for i, point in given.items()})
+        for name, given in _by_name(points, key, path, repeats).items()
+    }
+    unread = (f"{others} markup{'s' * (others != 1)} of other kinds",) if others else ()
+    return ImageAnnotations(None, grid, entries, unread=unread)
+
+
+def _save(path: Path, entries: Mapping[str, Sequence[Entry]], grid: Grid, repeats: bool) -> None:
+    """Write a file, or change the one that is there."""
     _require_volume(grid, path)
-    entries = entries_of(landmarks, path)
-    content = read_json(path, "a 3D Slicer markups file", AnnotationError) if path.exists() else _blank(grid)
+    if not grid.has_image:
+        require_world(grid, path)
+    content = read_json(path, _WHAT, AnnotationError) if path.exists() else _blank(grid)
     markup = _point_list(content, path)
     points = markup["controlPoints"]
-    key = _name_key(points, landmarks.names)
-    known = _by_name(points, key, path)
+    key = _name_key(points, tuple(entries))
+    known = _by_name(points, key, path, repeats)
     frame = _frame(markup, path)
     if (frame.scale is None) != (grid.spacing is None):
         if set(known) - set(entries):
@@ -126,13 +176,21 @@ def write_slicer(landmarks: LandmarkSet, path: Path | str) -> None:
             )
         markup |= _units(grid)
         frame = _frame(markup, path)
-    for name, entry in entries.items():
-        point = known.get(name)
-        if point is None:
-            point = _new_point(points)
-            point["label" if key == "label" else "description"] = name
-            points.append(point)
-        _fill(point, entry, frame, grid)
+    gone: set[int] = set()
+    for name, given in entries.items():
+        of_name = known.get(name, {})
+        gone |= {id(point) for i, point in of_name.items() if i >= len(given)}
+        for i, entry in enumerate(given):
+            point = of_name.get(i)
+            if point is None:
+                if i > 0 and entry.status is LandmarkStatus.UNPLACED:
+                    continue  # only the numbers of the other instances tell
+                point = _new_point(points)
+                point[key] = as_name(name, path)
+                points.append(point)
+            point |= {_INSTANCE: i + 1} if len(given) > 1 else {}
+            _fill(point, entry, key, frame, grid)
+    markup["controlPoints"] = points = [point for point in points if id(point) not in gone]
     last = markup.get("lastUsedControlPointNumber")
     markup["lastUsedControlPointNumber"] = max(len(points), last if isinstance(last, int) else 0)
     save_json(path, content)
@@ -157,7 +215,7 @@ def _point_list(content: dict[str, Any], path: Path) -> dict[str, Any]:
     return lists[0]
 
 
-def _frame(markup: dict[str, Any], path: Path) -> _Frame:
+def _frame(markup: dict[str, Any], path: Path) -> WorldFrame:
     """The unit and the coordinate system of a list; where they are not stated, the schema says mm and LPS."""
     unit = markup.get("coordinateUnits", "mm")
     if isinstance(unit, list) and unit:  # a code with its scheme and meaning
@@ -165,10 +223,8 @@ def _frame(markup: dict[str, Any], path: Path) -> _Frame:
     scale = mm_per_unit(unit) if isinstance(unit, str) else None
     if scale is None and unit != _PIXELS:
         raise AnnotationError(f"{path} is in the unit '{unit}', which is not known here: save it in millimetres.")
-    system = _SYSTEMS.get(str(markup.get("coordinateSystem", "LPS")).upper())
-    if system is None:
-        raise AnnotationError(f"{path} is in a coordinate system that is neither LPS nor RAS: save it in LPS.")
-    return _Frame(scale, system == "RAS")
+    system = markup.get("coordinateSystem", "LPS")
+    return WorldFrame(scale, is_ras(system, path))
 
 
 def _name_key(points: Sequence[dict[str, Any]], names: Collection[str] | None) -> str:
@@ -177,52 +233,63 @@ def _name_key(points: Sequence[dict[str, Any]], names: Collection[str] | None) -
     def given(key: str) -> list[str]:
         return [value.strip() if isinstance(value := point.get(key), str) else "" for point in points]
 
-    if not points or names is None or any(label in names for label in given("label")):
-        return "label"
-    return "description" if all(text in names for text in given("description")) else "label"
+    return "description" if names_in_descriptions(given("label"), given("description"), names) else "label"
 
 
-def _by_name(points: Sequence[dict[str, Any]], key: str, path: Path) -> dict[str, dict[str, Any]]:
-    found: dict[str, dict[str, Any]] = {}
+def _by_name(points: Sequence[dict[str, Any]], key: str, path: Path, repeats: bool) -> _Points:
+    """The control points by landmark and instance; with ``repeats`` those of one number count in their order."""
+    found: dict[str, list[dict[str, Any]]] = {}
     for point in points:
-        name = as_name(point.get(key), path)
-        if name in found:
-            raise AnnotationError(f"{path} has '{name}' twice: keep one point for each landmark.")
-        found[name] = point
-    return found
+        found.setdefault(as_name(point.get(key), path), []).append(point)
+    out: _Points = {}
+    for name, given in found.items():
+        numbers = [as_instance(point.get(_INSTANCE), name, path) for point in given]
+        if len(set(numbers)) < len(numbers):
+            if not repeats:
+                raise AnnotationError(f"{path} has '{name}' twice: keep one point for each landmark, or allow several.")
+            numbers = list(range(len(given)))
+        out[name] = dict(zip(numbers, given, strict=True))
+    return out
 
 
-def _entry(point: dict[str, Any], name: str, frame: _Frame, grid: Grid, path: Path) -> Entry:
-    placed = point.get("positionStatus", "defined")
+def _entry(point: dict[str, Any], key: str, name: str, frame: WorldFrame, grid: Grid, path: Path) -> Entry:
+    placed, text = point.get("positionStatus", "defined"), point.get("description")
+    text = text if isinstance(text, str) and key == "label" else ""
+    locked = point.get("locked") is True
     if placed == "defined":
         position = as_numbers(point.get("position"), 3, name, path)
         status = as_status(point.get("status"), LandmarkStatus.CONFIRMED, name, path)
-        return Entry(frame.to_index(position, grid), status, as_score(point.get("score"), name, path))
+        score = as_score(point.get("score"), name, path)
+        return Entry(frame.to_index(position, grid), status, score, text, locked)
     if not isinstance(placed, str) or placed not in _UNPLACED:
         raise AnnotationError(
             f"{path} gives '{name}' the position status '{placed}', which is not known: place it again."
         )
-    return Entry(None, _UNPLACED[placed])
+    return Entry(None, _UNPLACED[placed], description=text, locked=locked)
 
 
-def _fill(point: dict[str, Any], entry: Entry, frame: _Frame, grid: Grid) -> None:
-    """Set position, status and score of a control point."""
+def _fill(point: dict[str, Any], entry: Entry, key: str, frame: WorldFrame, grid: Grid) -> None:
+    """Set position, status, score, description and lock of a control point."""
     if entry.point is not None:
         point["position"] = [float(value) for value in frame.from_index(entry.point, grid)]
         point["positionStatus"] = "defined"
     else:
         point.pop("position", None)  # 3D Slicer takes a point without this key, but not one with null
         point["positionStatus"] = "missing" if entry.status is LandmarkStatus.ABSENT else "undefined"
+    if entry.description and key == "label":
+        point["description"] = entry.description
+    if entry.locked:
+        point["locked"] = True
     plain = entry.point is None or entry.status is LandmarkStatus.CONFIRMED
     extra = {
         "status": None if plain else entry.status.value,
         "score": None if entry.point is None or math.isnan(entry.score) else entry.score,
     }
-    for key, value in extra.items():
+    for field, value in extra.items():
         if value is None:
-            point.pop(key, None)
+            point.pop(field, None)
         else:
-            point[key] = value
+            point[field] = value
 
 
 def _new_point(points: Sequence[dict[str, Any]]) -> dict[str, Any]:

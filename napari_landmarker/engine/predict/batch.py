@@ -15,7 +15,9 @@ from napari_landmarker.engine.io import (
     write_landmarks,
     write_table,
 )
+from napari_landmarker.engine.io.annotation_format import ImageAnnotations
 from napari_landmarker.engine.io.atomic import require_writable
+from napari_landmarker.engine.io.fields import entries_of
 from napari_landmarker.engine.predict.predictor import Predictor
 
 
@@ -37,7 +39,7 @@ def predict_files(
         progress: called with images done and images in all.
 
     Returns:
-        The path of predictions.csv: ``image, landmark, x, y[, z], score`` in pixels of the images as stored.
+        The path of predictions.csv: ``image, landmark, x, y[, z], score, status`` in pixels of the images as stored.
 
     Raises:
         ImageError: for an image that cannot be read, or two of one name.
@@ -51,7 +53,7 @@ def predict_files(
         raise ImageError(f"{twice} has the same name as another image: predict these in two runs.")
     targets = [_target(path, out / name, spacing) for path, name in zip(images, names, strict=True)]
     require_writable(out)
-    rows = []
+    predicted = []
     for done, (path, target) in enumerate(zip(images, targets, strict=True)):
         if progress is not None:
             progress(done, len(images))
@@ -60,11 +62,11 @@ def predict_files(
             image = replace(image, grid=image.grid.with_spacing(spacing))
         landmarks = predictor.landmarks(image, path)
         write_landmarks(landmarks, target, path)
-        rows.append((path.name, landmarks, image.stored))
+        predicted.append(ImageAnnotations(path.name, landmarks.grid, entries_of(landmarks), image.geometry))
     if progress is not None:
         progress(len(images), len(images))
     table = out / "predictions.csv"
-    write_table(table, rows, score=True)
+    write_table(table, predicted)
     return table
 
 

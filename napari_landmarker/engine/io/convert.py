@@ -1,0 +1,258 @@
+"""From one format of annotations to another, of one image or many, and what is lost on the way."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from napari_landmarker.engine.errors import AnnotationError, LandmarkerError, ProjectError
+from napari_landmarker.engine.io.annotation_format import AnnotationFormat, ImageAnnotations
+from napari_landmarker.engine.io.annotations import (
+    ANNOTATION_FORMATS,
+    annotation_stem,
+    find_annotations,
+    formats_named,
+    is_annotation_name,
+    read_annotation_file,
+)
+from napari_landmarker.engine.io.atomic import require_writable
+from napari_landmarker.engine.io.fields import Entry
+from napari_landmarker.engine.io.image import ImageGeometry
+from napari_landmarker.engine.io.image_names import find_image
+from napari_landmarker.engine.io.images import find_images, image_stem, read_geometry
+from napari_landmarker.engine.io.labelme import LABELME
+from napari_landmarker.engine.io.losses import losses
+from napari_landmarker.engine.io.paths import file_name, seen_from
+
+
+@dataclass(frozen=True)
+class ConversionResult:
+    """What a conversion did.
+
+    Attributes:
+        n_images: images that were written.
+        n_points: points that were written.
+        lost: what the new format could not carry, one sentence for each kind of thing; empty if nothing is lost.
+    """
+
+    n_images: int
+    n_points: int
+    lost: tuple[str, ...]
+
+
+def convert(
+    source: Path | str,
+    target: Path | str,
+    *,
+    to: str | None = None,
+    image: Path | str | None = None,
+    images: Path | str | None = None,
+    names: Sequence[str] | None = None,
+    overwrite: bool = False,
+) -> ConversionResult:
+    """Write annotations in another format; all is read and checked before the first file is written.
+
+    Args:
+        source: an annotation file, or a folder of annotation files.
+        target: the file to write, or a folder for one file for each image.
+        to: the format, one of `ANNOTATION_FORMATS`; None takes that of the ending of ``target``.
+        image: the image, of a source of one image; it is needed between millimetres and pixels, and gives image sizes.
+        images: folder of the images instead, which are found by their names.
+        names: the landmarks in order; of formats without names it gives the names.
+        overwrite: whether to replace what is there.
+
+    Raises:
+        AnnotationError: if the source is damaged, the format cannot hold what is in it, or the target is there already.
+        ImageError: for an image that cannot be read.
+        ProjectError: if the target cannot be written.
+    """
+    source, target = Path(source), Path(target)
+    choice, to_folder = _formats(target, to)
+    if target.exists() and not overwrite and not (target.is_dir() and not any(target.iterdir())):
+        raise AnnotationError(f"{target} is there already: choose another name, or say that it may be overwritten.")
+    at_hand = _Images(image, images)
+    found = _read(source, target, at_hand, names)
+    fmt = _fitting_format(found, choice, source)
+    if len(found) > 1 and not to_folder and not fmt.capabilities.several_images:
+        raise AnnotationError(
+            f"{target} would hold one image ({fmt.name}), but {source} has {len(found)}: give a folder to write to."
+        )
+    lost = losses(found, fmt)
+    ready = [_fitting(one, fmt, at_hand, target if to_folder else target.parent) for one in found]
+    if to_folder:
+        _write_folder(target, _file_names(ready, fmt, source), fmt)
+    else:
+        _write_file(target, ready, fmt)
+    points = sum(entry.point is not None for one in ready for given in one.entries.values() for entry in given)
+    return ConversionResult(len(ready), points, lost)
+
+
+class _Images:
+    """The images that are at hand, by the names that annotation files have for them."""
+
+    def __init__(self, image: Path | str | None, folder: Path | str | None) -> None:
+        if image is not None and folder is not None:
+            raise AnnotationError("Give either one image or the folder of the images, not both.")
+        self.single = image is not None
+        root = Path() if folder is None else Path(folder)
+        self._paths = [Path(image)] if image is not None else [] if folder is None else find_images(folder)
+        self._named: dict[str, list[Path]] = {}
+        for path in self._paths:
+            for key in {file_name(path), image_stem(file_name(path))}:
+                self._named.setdefault(key, []).append(path)
+        self._relative = {
+            path: str(path.relative_to(root)) if folder is not None else str(path) for path in self._paths
+        }
+        self._geometry: dict[Path, ImageGeometry] = {}
+
+    def path(self, name: str) -> Path | None:
+        """The image of that name, with or without its ending; None if it is not at hand."""
+        if self.single:
+            return self._paths[0]
+        key = file_name(name)
+        same = self._named.get(key) or self._named.get(image_stem(key)) or []
+        at = find_image(name, [self._relative[path] for path in same])
+        if at is None and len(same) > 1:
+            raise AnnotationError(f"'{name}' may be {same[0]} or {same[1]}: rename one of the two.")
+        return same[at or 0] if same else None
+
+    def geometry(self, name: str) -> ImageGeometry | None:
+        """Where the pixels of an image are; None if it is not at hand."""
+        path = self.path(name)
+        if path is None:
+            return None
+        if path not in self._geometry:
+            self._geometry[path] = read_geometry(path)
+        return self._geometry[path]
+
+
+def _formats(target: Path, to: str | None) -> tuple[list[AnnotationFormat], bool]:
+    """The formats that may be written, the usual one first, and whether the target is a folder of files."""
+    to_folder = target.is_dir() or not is_annotation_name(target)
+    if to is None:
+        if to_folder:
+            known = ", ".join(ANNOTATION_FORMATS)
+            raise AnnotationError(f"{target} is to be a folder, so its name gives no format: say one of {known}.")
+        return formats_named(target), False
+    if to not in ANNOTATION_FORMATS:
+        raise AnnotationError(f"There is no format '{to}': choose one of {', '.join(ANNOTATION_FORMATS)}.")
+    fmt = ANNOTATION_FORMATS[to]
+    if not to_folder and not target.name.lower().endswith(fmt.suffixes):
+        raise AnnotationError(f"{target} is to be {fmt.name}: its name must end in {' or '.join(fmt.suffixes)}.")
+    return [fmt], to_folder
+
+
+def _read(source: Path, target: Path, at_hand: _Images, names: Sequence[str] | None) -> list[ImageAnnotations]:
+    """All images of the source; each has a name, if need be that of its file."""
+    files = find_annotations(source) if source.is_dir() else [source]
+    if source.is_dir():
+        own = target.resolve()
+        files = [file for file in files if file.resolve() != own and own not in file.resolve().parents]
+    found: dict[str, ImageAnnotations] = {}
+    for file in files:
+        stem = annotation_stem(file)
+        for one in read_annotation_file(file, lambda name, stem=stem: at_hand.geometry(name or stem), names):  # type: ignore[misc]
+            name = one.image or _name(at_hand.path(stem), stem)
+            if name in found:
+                raise AnnotationError(f"{file} is of {name}, which another file is of too: convert them one by one.")
+            entries = one.entries if names is None else _in_order(one.entries, names, file)
+            found[name] = replace(one, image=name, entries=entries)
+    if not found:
+        raise AnnotationError(f"{source} holds no annotations: choose another file or folder.")
+    if at_hand.single and len(found) > 1:
+        raise AnnotationError(f"{source} holds {len(found)} images: give the folder of the images, not one image.")
+    return list(found.values())
+
+
+def _name(path: Path | None, stem: str) -> str:
+    return stem if path is None else path.name
+
+
+def _in_order(
+    entries: Mapping[str, tuple[Entry, ...]], names: Sequence[str], file: Path
+) -> dict[str, tuple[Entry, ...]]:
+    unknown = next((name for name in entries if name not in names), None)
+    if unknown is not None:
+        raise AnnotationError(f"{file} has a landmark '{unknown}', which is none of {', '.join(names)}: name it too.")
+    return {name: entries[name] for name in names if name in entries}
+
+
+def _fitting_format(
+    found: Sequence[ImageAnnotations], choice: Sequence[AnnotationFormat], source: Path
+) -> AnnotationFormat:
+    """The first format that holds points of these dimensions; AnnotationError if none does."""
+    given = {one.grid.ndim for one in found}
+    for fmt in choice:
+        if given <= set(fmt.capabilities.dimensions):
+            return fmt
+    which = " or ".join(f"{n}D" for n in choice[0].capabilities.dimensions)
+    raise AnnotationError(
+        f"{source} has points in {' and '.join(f'{n}D' for n in sorted(given))}, but {choice[0].name} holds {which} "
+        "points: choose another format."
+    )
+
+
+def _fitting(one: ImageAnnotations, fmt: AnnotationFormat, at_hand: _Images, folder: Path) -> ImageAnnotations:
+    """What of an image's annotations the format can hold, and the image's name as seen from the new file's folder."""
+    name = one.image or ""
+    if fmt is LABELME:
+        path = at_hand.path(name)
+        name = file_name(name) if path is None else seen_from(folder, path)
+    entries = dict(one.entries)
+    if not fmt.capabilities.instances:
+        entries = {
+            key: (next((e for e in given if e.point is not None), given[0]),) for key, given in entries.items() if given
+        }
+    return replace(one, image=name, entries=entries)
+
+
+def _file_names(ready: Sequence[ImageAnnotations], fmt: AnnotationFormat, source: Path) -> dict[str, ImageAnnotations]:
+    """The images by the names of the files to write."""
+    out: dict[str, ImageAnnotations] = {}
+    for one in ready:
+        stem = image_stem(file_name(one.image or ""))
+        if not stem.strip(". "):
+            raise AnnotationError(f"{source} has an image called '{one.image}', which makes no file name: rename it.")
+        if stem + fmt.suffixes[0] in out:
+            raise AnnotationError(f"{source} has two images called {stem}: write a file of many images, or rename one.")
+        out[stem + fmt.suffixes[0]] = one
+    return out
+
+
+def _write_file(target: Path, ready: Sequence[ImageAnnotations], fmt: AnnotationFormat) -> None:
+    with _beside(target.parent, target) as folder:
+        fmt.write(folder / target.name, ready)
+        _put(folder / target.name, target)
+
+
+def _write_folder(target: Path, files: Mapping[str, ImageAnnotations], fmt: AnnotationFormat) -> None:
+    """Write all files beside the target and then put them in place: a failure on the way leaves nothing behind."""
+    with _beside(target, target) as folder:
+        for name, one in files.items():
+            fmt.write(folder / name, [one])
+        require_writable(target)
+        for name in files:
+            _put(folder / name, target / name)
+
+
+@contextmanager
+def _beside(shown: Path, target: Path) -> Iterator[Path]:
+    """A folder beside the target that is gone in the end; errors speak of the folder ``shown`` instead."""
+    require_writable(target.parent)
+    with tempfile.TemporaryDirectory(dir=target.parent, prefix=".convert-") as folder:
+        try:
+            yield Path(folder)
+        except LandmarkerError as error:
+            said = str(error).replace(str(Path(folder) / "x")[:-1], str(shown / "x")[:-1])
+            raise type(error)(said) from error
+
+
+def _put(made: Path, target: Path) -> None:
+    try:
+        os.replace(made, target)
+    except OSError as error:
+        raise ProjectError(f"{target} could not be written ({error.strerror}): choose another name.") from error
