@@ -39,11 +39,30 @@ class LandmarkDefinition(_Frozen):
 
 
 class Measurement(_Frozen):
-    """A number computed from landmarks: a distance (2 names), an angle (3, vertex second) or a ratio (4)."""
+    """A number computed from landmarks.
 
-    name: str
+    Attributes:
+        name: unique among the measurements of a schema.
+        kind: ``"distance"`` of two landmarks; ``"angle"`` at the second of three, or between the lines from the first
+            to the second and from the third to the fourth of four; ``"ratio"`` of the distances of the first two and
+            of the last two of four.
+        landmarks: their names.
+    """
+
+    name: str = Field(min_length=1)
     kind: Literal["distance", "angle", "ratio"]
     landmarks: tuple[str, ...]
+
+    @model_validator(mode="after")
+    def _check(self) -> Measurement:
+        words = {"distance": "2 landmarks", "angle": "3 landmarks (the vertex second) or 4", "ratio": "4 landmarks"}
+        if len(self.landmarks) not in {"distance": (2,), "angle": (3, 4), "ratio": (4,)}[self.kind]:
+            count, needed = len(self.landmarks), words[self.kind]
+            raise ValueError(f"the {self.kind} '{self.name}' is taken between {needed}, not {count}")
+        vertex = self.landmarks[1:3] if len(self.landmarks) == 3 else self.landmarks[2:]
+        if any(len(set(line)) == 1 for line in (self.landmarks[:2], vertex) if line):
+            raise ValueError(f"the {self.kind} '{self.name}' needs two different landmarks for each of its lines")
+        return self
 
 
 class LandmarkSchema(_Frozen):
@@ -74,6 +93,10 @@ class LandmarkSchema(_Frozen):
         unknown = [n for n in used if n not in names]
         if unknown:
             raise ValueError(f"'{unknown[0]}' is used in a pair, edge or measurement but is no landmark")
+        titles = [m.name for m in self.measurements]
+        repeated = [title for title in titles if titles.count(title) > 1]
+        if repeated:
+            raise ValueError(f"the measurement name '{repeated[0]}' is given twice")
         coloured = tuple(
             d if d.color else d.model_copy(update={"color": PALETTE[i % len(PALETTE)]})
             for i, d in enumerate(self.landmarks)

@@ -79,10 +79,13 @@ def test_report_json_has_the_agreed_keys_and_is_strict(results: list[CaseResult]
     assert content["cases"][2] == {
         "case": "three",
         "n": 1,
+        "missing": 2,
         "missed": 1,
         "mean": None,
+        "median": None,
         "max": None,
         "errors": {"a": None},
+        "measurements": {},
     }
 
 
@@ -142,6 +145,7 @@ def test_a_name_that_a_case_does_not_have_is_missing_there() -> None:
     evaluation = evaluate([one, two], model="m", split="test")
     assert (evaluation.landmarks["b"].n, evaluation.landmarks["b"].missing) == (1, 1)
     assert evaluation.overall.missing == 1
+    assert [score.missing for score in evaluation.cases] == [0, 1]
 
 
 def test_worst_cases_first_those_that_were_missed(results: list[CaseResult]) -> None:

@@ -7,6 +7,7 @@ import csv
 import json
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -19,19 +20,26 @@ from napari_landmarker.engine.io.image import Image
 from napari_landmarker.engine.landmarks import LandmarkSet, LandmarkStatus
 from napari_landmarker.engine.metrics import CaseResult, Evaluation, evaluate
 from napari_landmarker.engine.report import ReportFiles, write_report
-from napari_landmarker.engine.schema import LandmarkSchema
+from napari_landmarker.engine.schema import LandmarkSchema, Measurement
 
 GRIDS = {2: Grid((60, 80)), 3: Grid((12, 20, 24), (2.0, 1.0, 1.0))}
 EVIL = "<script>alert('x')</script> & \"y\""
 NAMES = ("tip", EVIL, "never, placed")
+MEASUREMENTS = (
+    Measurement(name="width", kind="distance", landmarks=NAMES[:2]),
+    Measurement(name="<bend>", kind="angle", landmarks=(NAMES[0], NAMES[1], NAMES[0], NAMES[2])),
+)
 
 
 class Reader(HTMLParser):
-    """The texts of a report: rows of its table, text by element id, sources, tags, and all text."""
+    """The texts of a report: rows of its tables by id and the intervals in them, sources, tags, and all text."""
 
     def __init__(self) -> None:
         super().__init__()
+        self.tables: dict[str, list[list[str]]] = {}
+        self.intervals: dict[str, list[list[str]]] = {}
         self.rows: list[list[str]] = []
+        self._grey = False
         self.sources: list[str] = []
         self.tags: set[str] = set()
         self.text = ""
@@ -40,8 +48,13 @@ class Reader(HTMLParser):
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
         self.tags.add(tag)
         self.sources += [value or "" for key, value in attrs if key in ("src", "href")]
+        if tag == "table":
+            self.name = str(dict(attrs)["id"])
+            self.rows = self.tables.setdefault(self.name, [])
+        self._grey = ("class", "ci") in attrs
         if tag == "tr":
             self.rows.append([])
+            self.intervals.setdefault(self.name, []).append([])
         if tag in ("td", "th"):
             self.rows[-1].append("")
             self._cell = True
@@ -49,10 +62,13 @@ class Reader(HTMLParser):
     def handle_endtag(self, tag: str) -> None:
         if tag in ("td", "th"):
             self._cell = False
+        self._grey = False
 
     def handle_data(self, data: str) -> None:
         self.text += data.replace("\u00a0", " ")
-        if self._cell:
+        if self._cell and self._grey:
+            self.intervals[self.name][-1].append(data.strip())
+        elif self._cell:
             self.rows[-1][-1] += data.strip()
 
 
@@ -62,12 +78,12 @@ def read(files: ReportFiles) -> Reader:
     return reader
 
 
-def make(ndim: int, split: str = "test", radii: tuple[float, ...] | None = None) -> Evaluation:
-    """Four images; `tip` missed in one, the second name absent in one, the third never placed."""
+def make(ndim: int, split: str = "test", radii: tuple[float, ...] | None = None, n_images: int = 4) -> Evaluation:
+    """Images; `tip` missed in one, the second name absent in one, the third never placed."""
     grid = GRIDS[ndim]
     rng = np.random.default_rng(3)
     results = []
-    for number in range(4):
+    for number in range(n_images):
         true = {name: rng.uniform(3, 9, ndim) for name in NAMES[:2]}
         found = {name: point + rng.normal(0, 1.3, ndim) for name, point in true.items()}
         truth = LandmarkSet.from_points(true, grid, names=NAMES)
@@ -77,7 +93,8 @@ def make(ndim: int, split: str = "test", radii: tuple[float, ...] | None = None)
         if number == 2:
             truth = truth.without_point(EVIL, LandmarkStatus.ABSENT)
         results.append(CaseResult(f"case {number} <b>", truth, predicted))
-    return evaluate(results, model="/home/someone/models/U-Net", split=split, radii=radii)
+    model = "/home/someone/models/U-Net"
+    return evaluate(results, model=model, split=split, radii=radii, measurements=MEASUREMENTS)
 
 
 def image_of(ndim: int) -> Callable[[str], Image]:
@@ -95,14 +112,13 @@ def made(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
     return evaluation, write_report(evaluation, out, SCHEMA, image_of(request.param))
 
 
-def test_three_files_and_nothing_else(made: tuple[Evaluation, ReportFiles]) -> None:
+def test_the_files_of_a_report_and_nothing_else(made: tuple[Evaluation, ReportFiles]) -> None:
     _, files = made
-    assert sorted(path.name for path in files.html.parent.iterdir()) == [
-        "report.csv",
-        "report.html",
-        "report.json",
-    ]
-    assert (files.html.name, files.csv.name, files.json.name) == ("report.html", "report.csv", "report.json")
+    names = ["report.csv", "report.html", "report.json", "report_cases.csv", "report_measurements.csv"]
+    assert sorted(path.name for path in files.html.parent.iterdir()) == names
+    assert files.measurements_csv is not None
+    paths = (files.csv, files.html, files.json, files.cases_csv, files.measurements_csv)
+    assert [path.name for path in paths] == names
 
 
 def test_json_is_the_evaluation(made: tuple[Evaluation, ReportFiles]) -> None:
@@ -124,10 +140,96 @@ def test_csv_carries_the_numbers_of_json_in_full(made: tuple[Evaluation, ReportF
             assert (float(row[f"sdr_{key}"]) if row[f"sdr_{key}"] else None) == percent
 
 
+def number(text: str) -> float | None:
+    return float(text) if text else None
+
+
+def table(path: Path) -> list[dict[str, str]]:
+    with path.open(newline="", encoding="utf-8") as file:
+        return list(csv.DictReader(file))
+
+
+@pytest.mark.parametrize("ndim", [2, 3])
+def test_confidence_intervals_agree_in_all_files(ndim: int, tmp_path: Path) -> None:
+    files = write_report(make(ndim, radii=(1.5, 3.0), n_images=14), tmp_path, SCHEMA, image_of(ndim), worst=0)
+    content = json.loads(files.json.read_text(encoding="utf-8"))
+    digits = 1 if content["unit"] == "px" else 2
+    reader, rows = read(files), table(files.csv)
+    summaries = [*content["landmarks"].values(), content["overall"]]
+    assert summaries[-1]["intervals"]["mean"] is not None
+    for row, shown, numbers in zip(rows, reader.intervals["landmarks"][1:], summaries, strict=True):
+        intervals = numbers["intervals"]
+        wanted = {"mean": intervals["mean"], "median": intervals["median"]}
+        wanted |= {f"sdr_{key}": interval for key, interval in intervals["sdr"].items()}
+        printed = []
+        for key, interval in wanted.items():
+            assert [number(row[f"{key}_{end}"]) for end in ("low", "high")] == (interval or [None, None])
+            if interval is not None:
+                places = digits if key in ("mean", "median") else 1
+                printed.append(f"{interval[0]:.{places}f}–{interval[1]:.{places}f}")
+        assert shown == printed
+    assert files.measurements_csv is not None
+    width, bend = table(files.measurements_csv)
+    score = content["measurements"]["width"]
+    low, high = score["mean_interval"]
+    assert [number(width[key]) for key in ("mean_low", "mean_high")] == [low, high]
+    assert [bend[key] for key in ("mean_low", "mean_high")] == ["", ""]
+    assert reader.intervals["measurements"][1:] == [[f"{low:.{digits}f}–{high:.{digits}f}"], []]
+    assert "95 % confidence interval" in reader.text
+    assert "no confidence intervals" not in reader.text
+
+
+def test_few_images_have_no_interval_and_it_is_said(made: tuple[Evaluation, ReportFiles]) -> None:
+    reader = read(made[1])
+    assert not any(interval for rows in reader.intervals.values() for interval in rows)
+    assert "With 4 images no confidence intervals can be given: at least 10 are needed." in reader.text
+
+
+def test_each_image_has_a_row_in_all_files(made: tuple[Evaluation, ReportFiles]) -> None:
+    _, files = made
+    cases = json.loads(files.json.read_text(encoding="utf-8"))["cases"]
+    digits = 1 if made[0].unit == "px" else 2
+    shown = read(files).tables["images"][1:]
+    for case, row, printed in zip(cases, table(files.cases_csv), shown, strict=True):
+        assert row["case"] == printed[0] == case["case"]
+        assert [int(row[key]) for key in ("n", "missing", "missed")] == [case[k] for k in ("n", "missing", "missed")]
+        assert [int(text) for text in printed[1:4]] == [case[k] for k in ("n", "missing", "missed")]
+        for key, text in zip(("mean", "median", "max"), printed[4:7], strict=True):
+            assert number(row[key]) == case[key]
+            assert text == f"{case[key]:.{digits}f}"
+        for name in NAMES:
+            text = row[f"error of {name}"]
+            assert (name in case["errors"]) == bool(text)
+            if name in case["errors"]:
+                assert (None if text == "missed" else float(text)) == case["errors"][name]
+        unit = "mm" if made[0].unit == "mm" else "px"
+        assert number(row[f"width ({unit}), true"]) == case["measurements"]["width"]["true"]
+        assert number(row[f"width ({unit}), predicted"]) == case["measurements"]["width"]["predicted"]
+
+
+def test_measurements_agree_in_all_files(made: tuple[Evaluation, ReportFiles]) -> None:
+    _, files = made
+    assert files.measurements_csv is not None
+    scores = json.loads(files.json.read_text(encoding="utf-8"))["measurements"]
+    shown = read(files).tables["measurements"][1:]
+    keys = ("n", "missing", "missed", "mean", "median", "std", "max", "bias")
+    for (name, score), row, printed in zip(scores.items(), table(files.measurements_csv), shown, strict=True):
+        assert (row["measurement"], row["unit"]) == (name, score["unit"])
+        assert [number(row[key]) for key in keys] == [score[key] for key in keys]
+        assert printed[0] == f"{name} ({score['unit']})"
+        assert printed[1:4] == [str(score[key]) for key in keys[:3]]
+        digits = 1 if score["unit"] == "px" else 2
+        assert printed[4] == ("–" if score["mean"] is None else f"{score['mean']:.{digits}f}")
+    assert (scores["width"]["n"], scores["width"]["missing"], scores["width"]["missed"]) == (3, 1, 1)
+    assert (scores["<bend>"]["n"], scores["<bend>"]["missing"]) == (0, 4)
+    said = "pixels were taken as square for <bend>" in read(files).text
+    assert said == (made[0].unit == "px")
+
+
 def test_html_table_carries_the_numbers_of_json(made: tuple[Evaluation, ReportFiles]) -> None:
     _, files = made
     content = json.loads(files.json.read_text(encoding="utf-8"))
-    header, *rows = read(files).rows
+    header, *rows = read(files).tables["landmarks"]
     unit, digits = content["unit"], 1 if content["unit"] == "px" else 2
     assert header[:8] == [
         "Landmark",
@@ -246,7 +348,7 @@ def test_a_model_that_finds_nothing_has_a_report(tmp_path: Path) -> None:
     files = write_report(evaluate([result], model="m", split="test"), tmp_path, SCHEMA, image_of(2))
     reader = read(files)
     assert "The model found no point at all." in reader.text
-    assert reader.rows[-1][:5] == ["All landmarks", "1", "0", "1", "–"]
+    assert reader.tables["landmarks"][-1][:5] == ["All landmarks", "1", "0", "1", "–"]
     assert json.loads(files.json.read_text(encoding="utf-8"))["overall"]["mean"] is None
 
 
@@ -254,6 +356,10 @@ def test_an_earlier_report_is_replaced(tmp_path: Path) -> None:
     (tmp_path / "report.html").write_text("old", encoding="utf-8")
     files = write_report(make(2), tmp_path, SCHEMA, image_of(2), worst=0)
     assert files.html.read_text(encoding="utf-8").startswith("<!DOCTYPE html>")
+    evaluation = replace(make(2), measurements={})
+    assert write_report(evaluation, tmp_path, SCHEMA, image_of(2), worst=0).measurements_csv is None
+    assert not (tmp_path / "report_measurements.csv").exists()
+    assert "Bias" not in read(files).text
 
 
 def test_a_folder_that_cannot_be_written_is_one_sentence(tmp_path: Path) -> None:

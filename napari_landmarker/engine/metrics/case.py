@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -38,21 +39,33 @@ class CaseScore:
         truth: what a person stands behind.
         predicted: what the model found.
         errors: error of each landmark that has a true point; None where the model gave no point.
+        missing: number of landmarks without a true point; they are left out.
     """
 
     case_id: str
     truth: LandmarkSet
     predicted: LandmarkSet
     errors: dict[str, float | None]
+    missing: int = 0
 
     @classmethod
-    def of(cls, result: CaseResult, unit: Unit) -> CaseScore:
-        """Compare one image; GeometryError, naming the case, if truth and prediction do not fit."""
+    def of(cls, result: CaseResult, unit: Unit, names: Sequence[str] | None = None) -> CaseScore:
+        """Compare one image.
+
+        Args:
+            result: the image.
+            unit: of the errors.
+            names: the landmarks there should be; by default those of the truth.
+
+        Raises:
+            GeometryError: naming the case, if truth and prediction do not fit.
+        """
         try:
             errors = landmark_errors(result.truth, result.predicted, unit=unit)
         except GeometryError as error:
             raise GeometryError(f"Case '{result.case_id}': {error}") from error
-        return cls(result.case_id, result.truth.truth(), result.predicted, errors)
+        missing = len(result.truth.names if names is None else names) - len(errors)
+        return cls(result.case_id, result.truth.truth(), result.predicted, errors, missing)
 
     @property
     def n(self) -> int:
@@ -71,6 +84,12 @@ class CaseScore:
         return float(np.mean(found)) if found else None
 
     @property
+    def median(self) -> float | None:
+        """Median error over the points found, None if there is none."""
+        found = self._found()
+        return float(np.median(found)) if found else None
+
+    @property
     def max(self) -> float | None:
         """Largest error of the points found, None if there is none."""
         return max(self._found(), default=None)
@@ -85,8 +104,10 @@ class CaseScore:
         return {
             "case": self.case_id,
             "n": self.n,
+            "missing": self.missing,
             "missed": self.missed,
             "mean": self.mean,
+            "median": self.median,
             "max": self.max,
             "errors": dict(self.errors),
         }
@@ -127,7 +148,7 @@ def landmark_errors(truth: LandmarkSet, predicted: LandmarkSet, *, unit: Unit | 
     if unit == "mm" and spacing is None:
         raise GeometryError("An image that states no spacing has no errors in millimetres: evaluate in px.")
     found = predicted.reordered(truth.names).points
-    errors = point_error(truth.points, found, spacing, reduction="none")
+    errors = point_error(truth.points, found, pixel_spacing=spacing, reduction="none")
     return {
         name: float(error) if np.isfinite(error) else None
         for name, error, present in zip(truth.names, errors, truth.placed, strict=True)

@@ -6,7 +6,7 @@ Only what a person stands behind is truth (`LandmarkSet.truth`), and truth meets
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import PureWindowsPath
 from typing import Any
 
@@ -14,8 +14,20 @@ import numpy as np
 
 from napari_landmarker.engine.errors import GeometryError, LandmarkerError
 from napari_landmarker.engine.geometry import FloatArray
+from napari_landmarker.engine.metrics.bootstrap import (
+    LEVEL,
+    MIN_IMAGES,
+    RESAMPLES,
+    SEED,
+    Intervals,
+    Weights,
+    bootstrap_intervals,
+    draw_weights,
+)
 from napari_landmarker.engine.metrics.case import CaseResult, CaseScore, Unit
+from napari_landmarker.engine.metrics.measurements import MeasurementScore, score_measurements
 from napari_landmarker.engine.metrics.points import success_rate
+from napari_landmarker.engine.schema import Measurement
 
 #: Radii of the SDR where every image states its spacing: those of the cephalometric challenges.
 DEFAULT_RADII_MM = (2.0, 2.5, 3.0, 4.0)
@@ -37,6 +49,7 @@ class Summary:
         std: standard deviation of these errors as a population (``ddof=0``).
         max: largest error.
         sdr: percent of the ``n`` points within each radius (``error <= radius``); None where ``n`` is 0.
+        intervals: confidence intervals of mean, median and ``sdr``, by resampling the images.
     """
 
     n: int
@@ -47,9 +60,12 @@ class Summary:
     std: float | None
     max: float | None
     sdr: dict[float, float | None]
+    intervals: Intervals = field(default_factory=Intervals)
 
     @classmethod
-    def of(cls, errors: FloatArray, missing: int, radii: Sequence[float]) -> Summary:
+    def of(
+        cls, errors: FloatArray, missing: int, radii: Sequence[float], intervals: Intervals | None = None
+    ) -> Summary:
         """Summarise the errors of true points ``(n,)``, NaN where the model gave no point."""
         measured = errors[np.isfinite(errors)]
         return cls(
@@ -61,12 +77,14 @@ class Summary:
             std=float(measured.std()) if measured.size else None,
             max=float(measured.max()) if measured.size else None,
             sdr={radius: success_rate(errors, radius) if errors.size else None for radius in radii},
+            intervals=Intervals() if intervals is None else intervals,
         )
 
     def to_dict(self) -> dict[str, Any]:
         """The numbers as strict JSON; radii are keys such as ``"2.0"``."""
         numbers = {key: getattr(self, key) for key in ("n", "missing", "missed", "mean", "median", "std", "max")}
-        return {**numbers, "sdr": {radius_key(radius): percent for radius, percent in self.sdr.items()}}
+        sdr = {radius_key(radius): percent for radius, percent in self.sdr.items()}
+        return {**numbers, "sdr": sdr, "intervals": self.intervals.to_dict()}
 
 
 @dataclass(frozen=True, eq=False)
@@ -82,6 +100,7 @@ class Evaluation:
         overall: all landmarks of all images together (every point weighs the same).
         landmarks: a summary for each landmark name.
         physical_scale: the images' spacing, in words.
+        measurements: how well distances, angles and ratios are predicted, by name.
     """
 
     model: str
@@ -92,6 +111,7 @@ class Evaluation:
     overall: Summary
     landmarks: dict[str, Summary]
     physical_scale: str
+    measurements: dict[str, MeasurementScore] = field(default_factory=dict)
 
     @property
     def n_images(self) -> int:
@@ -130,8 +150,21 @@ class Evaluation:
             "radii": list(self.radii),
             "overall": self.overall.to_dict(),
             "landmarks": {name: summary.to_dict() for name, summary in self.landmarks.items()},
-            "cases": [case.to_dict() for case in self.cases],
+            "intervals": {
+                "level": LEVEL,
+                "method": "percentile bootstrap over images",
+                "resamples": RESAMPLES,
+                "seed": SEED,
+                "least_images": MIN_IMAGES,
+            },
+            "measurements": {name: score.to_dict() for name, score in self.measurements.items()},
+            "cases": [case.to_dict() | self._measured(number) for number, case in enumerate(self.cases)],
         }
+
+    def _measured(self, number: int) -> dict[str, Any]:
+        """The measurements of one case, for report.json."""
+        cases = {name: score.cases[number] for name, score in self.measurements.items()}
+        return {"measurements": {name: {"true": c.true, "predicted": c.predicted} for name, c in cases.items()}}
 
 
 def radius_key(radius: float) -> str:
@@ -140,7 +173,12 @@ def radius_key(radius: float) -> str:
 
 
 def evaluate(
-    results: Iterable[CaseResult], *, model: str, split: str, radii: Sequence[float] | None = None
+    results: Iterable[CaseResult],
+    *,
+    model: str,
+    split: str,
+    radii: Sequence[float] | None = None,
+    measurements: Iterable[Measurement] = (),
 ) -> Evaluation:
     """Compare predictions with the truth of a split.
 
@@ -151,6 +189,7 @@ def evaluate(
         split: name of the split.
         radii: radii of the SDR in the evaluation's unit; by default `DEFAULT_RADII_MM` (2, 2.5, 3 and 4 mm)
             if every image states its spacing, else `DEFAULT_RADII_PX` (5, 10, 20 and 40 px).
+        measurements: distances, angles and ratios to compare as well; those of the project's schema.
 
     Raises:
         LandmarkerError: if there is no image or no true point in the split, an id is given twice, 2D and 3D
@@ -161,17 +200,24 @@ def evaluate(
     unit: Unit = "px" if any(result.truth.grid.spacing is None for result in results) else "mm"
     default = DEFAULT_RADII_MM if unit == "mm" else DEFAULT_RADII_PX
     chosen = _tidy_radii(default if radii is None else radii)
-    cases = tuple(CaseScore.of(result, unit) for result in results)
+    names = tuple(dict.fromkeys(name for result in results for name in result.truth.names))
+    cases = tuple(CaseScore.of(result, unit, names) for result in results)
     if not any(case.n for case in cases):
         raise LandmarkerError(
             f"No image of the '{split}' split has an annotated landmark: annotate at least one and try again."
         )
-    names = tuple(dict.fromkeys(name for result in results for name in result.truth.names))
-    landmarks = {name: _summarise(cases, (name,), chosen) for name in names}
-    scale = _physical_scale(results)
-    overall = _summarise(cases, names, chosen)
-    name = PureWindowsPath(model).name or model
-    return Evaluation(name, str(split), unit, chosen, cases, overall, landmarks, scale)
+    weights = draw_weights(len(cases))
+    return Evaluation(
+        model=PureWindowsPath(model).name or model,
+        split=str(split),
+        unit=unit,
+        radii=chosen,
+        cases=cases,
+        overall=_summarise(cases, names, chosen, weights),
+        landmarks={name: _summarise(cases, (name,), chosen, weights) for name in names},
+        physical_scale=_physical_scale(results),
+        measurements=score_measurements(measurements, cases, unit, weights),
+    )
 
 
 def _check(results: tuple[CaseResult, ...], split: str) -> None:
@@ -186,10 +232,14 @@ def _check(results: tuple[CaseResult, ...], split: str) -> None:
         raise GeometryError(f"The '{split}' split mixes 2D and 3D images: evaluate them apart.")
 
 
-def _summarise(cases: tuple[CaseScore, ...], names: tuple[str, ...], radii: tuple[float, ...]) -> Summary:
-    errors = [case.errors[name] for case in cases for name in names if name in case.errors]
-    values = np.asarray([np.nan if error is None else error for error in errors], dtype=np.float64)
-    return Summary.of(values, len(cases) * len(names) - len(errors), radii)
+def _summarise(
+    cases: tuple[CaseScore, ...], names: tuple[str, ...], radii: tuple[float, ...], weights: Weights
+) -> Summary:
+    found = [(number, case.errors[name]) for number, case in enumerate(cases) for name in names if name in case.errors]
+    values = np.asarray([np.nan if error is None else error for _, error in found], dtype=np.float64)
+    image = np.asarray([number for number, _ in found], dtype=np.intp)
+    intervals = bootstrap_intervals(values, image, radii, weights)
+    return Summary.of(values, len(cases) * len(names) - len(found), radii, intervals)
 
 
 def _tidy_radii(radii: Sequence[float]) -> tuple[float, ...]:

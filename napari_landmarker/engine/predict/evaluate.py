@@ -56,7 +56,7 @@ def evaluate_model(
         results.append(CaseResult(case.id, project.annotations(case.id), landmarks))
     if progress is not None:
         progress(len(cases), len(cases))
-    evaluation = evaluate(results, model=name, split=split.value, radii=radii)
+    evaluation = evaluate(results, model=name, split=split.value, radii=radii, measurements=project.schema.measurements)
     if is_own:
         figures = {key: value for key, value in evaluation.to_dict().items() if key != "cases"}
         write_json(folder / "evaluations" / f"{split.value}.json", figures)

@@ -13,7 +13,8 @@ import numpy as np
 
 from napari_landmarker.engine.errors import LandmarkerError
 from napari_landmarker.engine.io.image import Image
-from napari_landmarker.engine.metrics import CaseScore, Evaluation, Summary
+from napari_landmarker.engine.metrics import CaseScore, Evaluation, MeasurementScore, Summary
+from napari_landmarker.engine.metrics.bootstrap import LEVEL
 from napari_landmarker.engine.report import table, words
 from napari_landmarker.engine.schema import LandmarkSchema
 from napari_landmarker.engine.visualize import (
@@ -59,6 +60,9 @@ def report_html(evaluation: Evaluation, schema: LandmarkSchema, image_of: ImageO
         glossary=words.glossary(evaluation),
         facts=_facts(evaluation),
         cards=_cards(evaluation),
+        level=f"{100 * LEVEL:.0f}",
+        images=[_image(evaluation, case) for case in evaluation.cases],
+        measurements=[_measurement(score) for score in evaluation.measurements.values()],
         rows=[_row(evaluation, name, summary, colors) for name, summary in table.rows(evaluation)],
         curve=_data_uri("image/svg+xml", to_svg(cumulative_error_figure(evaluation))),
         spread=_data_uri("image/svg+xml", to_svg(error_by_landmark_figure(evaluation))),
@@ -83,27 +87,60 @@ def _facts(evaluation: Evaluation) -> list[tuple[str, str]]:
 
 
 def _cards(evaluation: Evaluation) -> list[dict[str, Any]]:
-    """The headline numbers, each with its name and, for a percentage, how far its bar reaches."""
+    """The headline numbers, each with its name, its interval and, for a percentage, how far its bar reaches."""
     overall, unit = evaluation.overall, evaluation.unit
+    mean, median, *rates = _intervals(evaluation, overall)
     cards: list[dict[str, Any]] = [
-        {"value": words.error_text(overall.mean, unit), "name": "mean distance", "percent": None},
+        {"value": words.error_text(overall.mean, unit), "name": "mean distance", "percent": None, "interval": mean},
         {"value": words.error_text(overall.median, unit), "name": "median distance", "percent": None},
     ]
-    for radius, percent in overall.sdr.items():
+    cards[1]["interval"] = median
+    for (radius, percent), interval in zip(overall.sdr.items(), rates, strict=True):
         name = f"within {radius:g} {unit}"
-        cards.append({"value": words.percent_text(percent), "name": name, "percent": percent})
+        cards.append({"value": words.percent_text(percent), "name": name, "percent": percent, "interval": interval})
     return cards
+
+
+def _intervals(evaluation: Evaluation, summary: Summary) -> list[str]:
+    """The intervals of mean, median and each success rate as text, with as many decimals as the numbers."""
+    digits = 1 if evaluation.unit == "px" else 2
+    mean, median, *rates = table.intervals(summary)
+    return [words.interval_text(i, digits) for i in (mean, median)] + [words.interval_text(i, 1) for i in rates]
 
 
 def _row(evaluation: Evaluation, name: str, summary: Summary, colors: dict[str, str]) -> dict[str, Any]:
     errors = (summary.mean, summary.median, summary.std, summary.max)
+    mean, median, *rates = _intervals(evaluation, summary)
+    texts = [words.error_text(value, digits_of=evaluation.unit) for value in errors]
     return {
         "name": name,
         "is_overall": summary is evaluation.overall,
         "color": colors.get(name, _NO_COLOR),
         "counts": (summary.n, summary.missing, summary.missed),
-        "errors": [words.error_text(value, digits_of=evaluation.unit) for value in errors],
-        "sdr": [(words.percent_text(percent, ""), percent or 0.0) for percent in summary.sdr.values()],
+        "errors": list(zip(texts, (mean, median, "", ""), strict=True)),
+        "sdr": [
+            (words.percent_text(percent, ""), percent or 0.0, interval)
+            for percent, interval in zip(summary.sdr.values(), rates, strict=True)
+        ],
+    }
+
+
+def _image(evaluation: Evaluation, case: CaseScore) -> list[str]:
+    """A row of the table of images."""
+    errors = [words.error_text(value, digits_of=evaluation.unit) for value in (case.mean, case.median, case.max)]
+    worst = case.worst_landmark or words.NOTHING
+    return [case.case_id, str(case.n), str(case.missing), str(case.missed), *errors, worst]
+
+
+def _measurement(score: MeasurementScore) -> dict[str, Any]:
+    """A row of the table of measurements."""
+    differences = [words.measured_text(value, score) for value in (score.mean, score.median, score.std, score.max)]
+    differences.append(words.measured_text(score.bias, score, signed=True))
+    interval = words.interval_text(score.mean_interval, words.digits_of(score))
+    return {
+        "name": f"{score.name} ({score.unit})" if score.unit else f"{score.name} (ratio)",
+        "counts": (score.n, score.missing, score.missed),
+        "differences": [(text, interval if not column else "") for column, text in enumerate(differences)],
     }
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from napari_landmarker.engine.metrics import Evaluation
+from napari_landmarker.engine.metrics import Evaluation, Interval, MeasurementScore
+from napari_landmarker.engine.metrics.bootstrap import LEVEL, MIN_IMAGES
 
 #: A number and its unit stay on one line.
 _SPACE = "\u00a0"
@@ -38,6 +39,21 @@ def error_text(value: float | None, unit: str = "", *, digits_of: str | None = N
 def percent_text(value: float | None, sign: str = f"{_SPACE}%") -> str:
     """A percentage as it is printed, with one decimal."""
     return NOTHING if value is None else f"{value:.1f}{sign}"
+
+
+def interval_text(interval: Interval | None, digits: int) -> str:
+    """A confidence interval as it is printed, ``1.02–1.31``; nothing where there is none."""
+    return "" if interval is None else f"{interval.low:.{digits}f}–{interval.high:.{digits}f}"
+
+
+def measured_text(value: float | None, score: MeasurementScore, *, signed: bool = False) -> str:
+    """A difference of a measurement as it is printed; its unit stands beside its name."""
+    return NOTHING if value is None else f"{value:{'+' if signed else ''}.{digits_of(score)}f}"
+
+
+def digits_of(score: MeasurementScore) -> int:
+    """How many decimals of a measurement are printed."""
+    return {"px": 1, "mm": 2, "°": 2}.get(score.unit, 3)
 
 
 def images_text(evaluation: Evaluation) -> str:
@@ -93,6 +109,17 @@ def cautions(evaluation: Evaluation) -> list[str]:
         )
     if overall.n < _FEW_POINTS:
         out.append(f"The numbers rest on {count(overall.n, 'point')} only; on other images they may well differ.")
+    if evaluation.n_images < MIN_IMAGES:
+        out.append(
+            f"With {count(evaluation.n_images, 'image')} no confidence intervals can be given: "
+            f"at least {MIN_IMAGES} are needed."
+        )
+    squares = [score.name for score in evaluation.measurements.values() if score.square_pixels]
+    if squares:
+        out.append(
+            f"Not every image states its spacing, so pixels were taken as square for {', '.join(squares)}: where they "
+            "are not, these values are wrong."
+        )
     if evaluation.unit == "px":
         out.append(
             "Distances are in pixels of the images: without a physical scale they do not compare with "
@@ -104,6 +131,10 @@ def cautions(evaluation: Evaluation) -> list[str]:
 def glossary(evaluation: Evaluation) -> list[tuple[str, str]]:
     """The terms of the report, explained."""
     unit = "millimetres" if evaluation.unit == "mm" else "pixels"
+    measured = [
+        ("Difference of a measurement", "How far the value from predicted points is from that of true points."),
+        ("Bias", "The mean of predicted less true value: above 0 where predictions are too large on the whole."),
+    ]
     return [
         ("True point", "Where a person placed the landmark, or accepted or corrected a prediction."),
         ("Predicted point", "Where the model places it on its own."),
@@ -119,7 +150,13 @@ def glossary(evaluation: Evaluation) -> list[tuple[str, str]]:
             "Success detection rate: how many of 100 true points have a prediction at most this far away.",
         ),
         (
+            f"Grey numbers ({100 * LEVEL:.0f}{_SPACE}% confidence interval)",
+            "The range in which the number would lie for most other samples of images of the same kind. It is computed "
+            "by drawing whole images again and again, and is left out where images are too few or all agree.",
+        ),
+        (
             "Held-out images",
             "Images kept apart while the model was trained: they show how it does on images new to it.",
         ),
+        *(measured if evaluation.measurements else []),
     ]

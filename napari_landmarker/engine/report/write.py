@@ -1,4 +1,4 @@
-"""Writing a report: report.html, report.csv and report.json with the same numbers."""
+"""Writing a report: report.html, report.json and tables as CSV, with the same numbers."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 from napari_landmarker.engine.io.atomic import write_json, write_text
 from napari_landmarker.engine.metrics import Evaluation
 from napari_landmarker.engine.report.html import ImageOf, report_html
-from napari_landmarker.engine.report.table import report_csv
+from napari_landmarker.engine.report.table import cases_csv, measurements_csv, report_csv
 from napari_landmarker.engine.schema import LandmarkSchema
 
 
@@ -20,11 +20,15 @@ class ReportFiles:
         html: the report to read; it holds all its pictures and opens on any machine.
         csv: one row a landmark, and one for all.
         json: `Evaluation.to_dict`.
+        cases_csv: one row an image, with the error of each landmark.
+        measurements_csv: one row a distance, angle or ratio; None where the project has none.
     """
 
     html: Path
     csv: Path
     json: Path
+    cases_csv: Path
+    measurements_csv: Path | None = None
 
 
 def write_report(
@@ -42,9 +46,21 @@ def write_report(
     Raises:
         ProjectError: if the folder cannot be written.
     """
-    files = ReportFiles(out / "report.html", out / "report.csv", out / "report.json")
+    measurements = out / "report_measurements.csv"
+    files = ReportFiles(
+        html=out / "report.html",
+        csv=out / "report.csv",
+        json=out / "report.json",
+        cases_csv=out / "report_cases.csv",
+        measurements_csv=measurements if evaluation.measurements else None,
+    )
     html = report_html(evaluation, schema, image_of, worst=worst)
     write_json(files.json, evaluation.to_dict())
     write_text(files.csv, report_csv(evaluation))
+    write_text(files.cases_csv, cases_csv(evaluation))
+    if files.measurements_csv is not None:
+        write_text(files.measurements_csv, measurements_csv(evaluation))
+    elif measurements.is_file():
+        measurements.unlink()
     write_text(files.html, html)
     return files

@@ -7,7 +7,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from napari_landmarker.engine.geometry import FloatArray
-from napari_landmarker.engine.metrics import Evaluation
+from napari_landmarker.engine.metrics import Evaluation, cumulative_error
 from napari_landmarker.engine.visualize.style import (
     ACCENT,
     ALERT,
@@ -107,9 +107,8 @@ def _curve(axes: Axes, errors: FloatArray, limit: float, **style: object) -> Non
     """Draw the share of all ``errors`` ``(n,)`` at or below each distance, as steps."""
     if not errors.size:
         return
-    measured = np.sort(errors[np.isfinite(errors)])
-    percent = 100 * np.arange(1, measured.size + 1) / errors.size
-    x = np.concatenate([[0.0], measured, [max(limit, measured[-1] if measured.size else 0.0)]])
+    distance, percent = cumulative_error(errors)
+    x = np.concatenate([[0.0], distance, [max(limit, distance[-1] if distance.size else 0.0)]])
     y = np.concatenate([[0.0], percent, percent[-1:] if percent.size else [0.0]])
     axes.step(x, y, where="post", **style)  # type: ignore[arg-type]
 

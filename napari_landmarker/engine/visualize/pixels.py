@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -20,8 +21,8 @@ def value_range(image: Image) -> tuple[float, float]:
     """The values drawn black and white: the full range of 8-bit colour, else the 0.5 and 99.5 percentiles."""
     if image.is_color and image.array.dtype == np.uint8:
         return 0.0, 255.0
-    values = np.asarray(image.array).reshape(-1)
-    values = np.asarray(values[:: max(1, values.size // _SAMPLE)], dtype=np.float64)
+    step = math.ceil((image.array.size / _SAMPLE) ** (1 / image.grid.ndim))  # a volume as stored may be a turned view
+    values = np.asarray(image.array[(slice(None, None, step),) * image.grid.ndim], dtype=np.float64)
     values = values[np.isfinite(values)]
     if not values.size:
         return 0.0, 1.0

@@ -90,8 +90,8 @@ def panels_for(
     if len(planes) == 1:
         wide = _HEIGHT_IN * float(np.clip(widths[0] / heights[0], 0.5, 2.2))
         figure = new_figure(wide + _HEIGHT_IN + 3 * _GAP_IN, _HEIGHT_IN + _TITLE_IN + _LEGEND_IN, layout=False)
-        whole = _place(figure, _GAP_IN, _LEGEND_IN, wide, _HEIGHT_IN)
-        zoom = _place(figure, wide + 2 * _GAP_IN, _LEGEND_IN, _HEIGHT_IN, _HEIGHT_IN)
+        whole = place(figure, _GAP_IN, _LEGEND_IN, wide, _HEIGHT_IN)
+        zoom = place(figure, wide + 2 * _GAP_IN, _LEGEND_IN, _HEIGHT_IN, _HEIGHT_IN)
         return figure, [(planes[0], whole, zoom)]
     room = _WIDTH_IN - (len(planes) + 1) * _GAP_IN
     scale = min(room / sum(widths), 0.8 * _WIDTH_IN / max(heights))
@@ -105,14 +105,14 @@ def panels_for(
     panels: list[tuple[Plane, Axes, Axes | None]] = []
     for plane, cell, width, height in zip(planes, cells, widths, heights, strict=True):
         start = left + (cell - scale * width) / 2
-        whole = _place(figure, start, bottom, scale * width, scale * height)
-        panels.append((plane, whole, _place(figure, corner, _LEGEND_IN, square, square) if close else None))
+        whole = place(figure, start, bottom, scale * width, scale * height)
+        panels.append((plane, whole, place(figure, corner, _LEGEND_IN, square, square) if close else None))
         left += cell + _GAP_IN
         corner += square + _GAP_IN
     return figure, panels
 
 
-def _place(figure: Figure, left: float, bottom: float, width: float, height: float) -> Axes:
+def place(figure: Figure, left: float, bottom: float, width: float, height: float) -> Axes:
     """Axes at a place of the figure, in inches from its lower left corner."""
     across, up = figure.get_size_inches()
     return figure.add_axes((left / across, bottom / up, width / across, height / up))

@@ -7,11 +7,15 @@ from __future__ import annotations
 
 import warnings
 from io import BytesIO
+from pathlib import Path
 from typing import Any, Literal
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.text import Text
+
+from napari_landmarker.engine.errors import LandmarkerError
+from napari_landmarker.engine.io.atomic import write_bytes
 
 INK = "#1f2937"
 MUTED = "#6b7280"
@@ -58,9 +62,24 @@ def to_svg(figure: Figure) -> bytes:
     return _save(figure, "svg", 72)
 
 
+def save_figure(figure: Figure, path: str | Path) -> None:
+    """Write a figure to a file, all at once; its ending chooses the format.
+
+    Raises:
+        LandmarkerError: if the ending is none of ``.png``, ``.svg`` and ``.pdf``.
+        ProjectError: if the file cannot be written; one that was there before is untouched.
+    """
+    path = Path(path)
+    kind = path.suffix.lower().removeprefix(".")
+    if kind not in ("png", "svg", "pdf"):
+        raise LandmarkerError(f"{path} cannot hold a figure: give a file that ends in .png, .svg or .pdf.")
+    write_bytes(path, _save(figure, kind, 72 if kind == "svg" else 200))
+
+
 def _save(figure: Figure, kind: str, dpi: int) -> bytes:
     target = BytesIO()
-    metadata = {"Date": None, "Creator": None} if kind == "svg" else {"Software": None}
+    unsaid = {"svg": ("Date", "Creator"), "pdf": ("CreationDate", "Creator", "Producer"), "png": ("Software",)}
+    metadata = dict.fromkeys(unsaid[kind])
     with warnings.catch_warnings():
         # The font lacks the letters of some scripts and draws boxes; the tables beside the figures have them.
         warnings.filterwarnings("ignore", message=r"(?s)Glyph .* missing from font", category=UserWarning)
