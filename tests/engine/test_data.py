@@ -266,3 +266,11 @@ def test_a_transform_that_cannot_move_points_is_refused_by_name():
     elastic = Rand2DElasticd(keys=("image",), spacing=(8, 8), magnitude_range=(1, 2), prob=1.0)
     with pytest.raises(GeometryError, match="Rand2DElasticd"):
         LandmarkDataset([np.zeros((8, 8))], np.zeros((1, 1, 2)), transform=Compose([elastic]))
+
+
+def test_a_transform_that_resizes_changes_the_step():
+    from napari_landmarker.engine.transforms import Resize
+
+    item = LandmarkDataset([np.zeros((20, 30))], [[[5, 5]]], transform=Resize(size=(10, 60), pad=False))[0]
+    assert item["image"].shape == (1, 10, 60)
+    np.testing.assert_allclose(item["step"], [2, 0.5], rtol=1e-6)

@@ -125,7 +125,7 @@ class LandmarkDataset(Dataset[dict[str, Any]]):
             - ``dim_original``: float32 ``(D,)``, shape of the image before it was drawn;
             - ``padding``: float32 ``(D,)``, pixels of ``image`` that lie before the drawn image, per axis;
             - ``spacing``: float32 ``(D,)``, mm per pixel of the image before it was drawn, NaN where unknown;
-            - ``step``: float32 ``(D,)``, pixels of that image per pixel of ``image``;
+            - ``step``: float32 ``(D,)``, pixels of that image per pixel of ``image``, NaN where ``affine`` is;
             - ``frame``: float64 ``(D+1, D+1)``, index of ``image`` (before ``transform``) to index, in array order, of
               the image as stored in its file;
             - ``index``.
@@ -136,7 +136,7 @@ class LandmarkDataset(Dataset[dict[str, Any]]):
             "image": torch.from_numpy(np.ascontiguousarray(image)),
             "landmark": _float32(points),
             "affine": _float32(_four_by_four(affine)),
-            **self._where(drawn),
+            **self._where(drawn, affine),
             "index": index,
         }
 
@@ -181,7 +181,7 @@ class LandmarkDataset(Dataset[dict[str, Any]]):
         image, points = self.transform(drawn.array, points, self._rng(index))
         return image, points, same * np.nan
 
-    def _where(self, drawn: DrawnImage) -> dict[str, Tensor]:
+    def _where(self, drawn: DrawnImage, affine: FloatArray) -> dict[str, Tensor]:
         """How the drawn image lies to the one it was drawn from, and to the file."""
         back = drawn.to.inverse
         first = drawn.to.apply(np.full(self.spatial_dims, -0.5)) + 0.5
@@ -189,7 +189,7 @@ class LandmarkDataset(Dataset[dict[str, Any]]):
             "dim_original": _float32(drawn.grid.shape),
             "padding": _float32(first),
             "spacing": _float32(drawn.grid.spacing or (np.nan,) * self.spatial_dims),
-            "step": _float32(np.linalg.norm(back.matrix[:-1, :-1], axis=0)),
+            "step": _float32(np.linalg.norm((back.matrix @ _inverse(affine))[:-1, :-1], axis=0)),
             "frame": torch.from_numpy(np.array(back.then(drawn.stored).matrix)),
         }
 
@@ -204,6 +204,11 @@ class LandmarkDataset(Dataset[dict[str, Any]]):
 
 def _float32(values: npt.ArrayLike) -> Tensor:
     return torch.from_numpy(np.array(values, dtype=np.float32))
+
+
+def _inverse(affine: FloatArray) -> FloatArray:
+    """The inverse of a matrix; NaN where the matrix is."""
+    return np.linalg.inv(affine) if np.isfinite(affine).all() else affine
 
 
 def _four_by_four(matrix: FloatArray) -> FloatArray:
