@@ -1,6 +1,75 @@
 """Heatmaps: from landmarks to maps (generators) and from maps to landmarks (decoders)."""
 
-from napari_landmarker.engine.heatmap.decoder import DecodedPoints, coord_argmax, coord_local_soft_argmax
-from napari_landmarker.engine.heatmap.generator import GaussianHeatmapGenerator
+from napari_landmarker.engine.heatmap.activation import softmax_2d
+from napari_landmarker.engine.heatmap.argmax import coord_argmax
+from napari_landmarker.engine.heatmap.decoder import (
+    DecodedPoints,
+    decode_heatmap,
+    heatmap_to_coord,
+    heatmap_to_coord_enlarge,
+)
+from napari_landmarker.engine.heatmap.gaussian import GaussianHeatmapGenerator
+from napari_landmarker.engine.heatmap.gaussian_fit import coord_cov_from_gaussian_ls, cov_from_gaussian_ls
+from napari_landmarker.engine.heatmap.generator import HeatmapGenerator
+from napari_landmarker.engine.heatmap.laplacian import LaplacianHeatmapGenerator
+from napari_landmarker.engine.heatmap.local import coord_local_soft_argmax, coord_local_weighted
+from napari_landmarker.engine.heatmap.peaks import (
+    Peaks,
+    find_peaks,
+    heatmap_to_multiple_coord,
+    non_maximum_suppression,
+    non_maximum_suppression_local_soft_argmax,
+    non_maximum_surpression,
+    non_maximum_surpression_local_soft_argmax,
+)
+from napari_landmarker.engine.heatmap.positivity import positive
+from napari_landmarker.engine.heatmap.refine import coord_dark
+from napari_landmarker.engine.heatmap.spatial_mean import (
+    coord_soft_argmax,
+    coord_soft_argmax_2d,
+    coord_weighted_spatial_mean,
+)
+from napari_landmarker.engine.heatmap.spread import (
+    coord_soft_argmax_cov,
+    coord_weighted_spatial_mean_cov,
+    cov_from_cholesky,
+    heatmap_to_coord_cov,
+    weighted_sample_cov,
+    windowed_weighted_sample_cov,
+    windowed_weigthed_sample_cov,
+)
 
-__all__ = ["DecodedPoints", "GaussianHeatmapGenerator", "coord_argmax", "coord_local_soft_argmax"]
+__all__ = [
+    "DecodedPoints",
+    "GaussianHeatmapGenerator",
+    "HeatmapGenerator",
+    "LaplacianHeatmapGenerator",
+    "Peaks",
+    "coord_argmax",
+    "coord_cov_from_gaussian_ls",
+    "coord_dark",
+    "coord_local_soft_argmax",
+    "coord_local_weighted",
+    "coord_soft_argmax",
+    "coord_soft_argmax_2d",
+    "coord_soft_argmax_cov",
+    "coord_weighted_spatial_mean",
+    "coord_weighted_spatial_mean_cov",
+    "cov_from_cholesky",
+    "cov_from_gaussian_ls",
+    "decode_heatmap",
+    "find_peaks",
+    "heatmap_to_coord",
+    "heatmap_to_coord_cov",
+    "heatmap_to_coord_enlarge",
+    "heatmap_to_multiple_coord",
+    "non_maximum_suppression",
+    "non_maximum_suppression_local_soft_argmax",
+    "non_maximum_surpression",
+    "non_maximum_surpression_local_soft_argmax",
+    "positive",
+    "softmax_2d",
+    "weighted_sample_cov",
+    "windowed_weighted_sample_cov",
+    "windowed_weigthed_sample_cov",
+]

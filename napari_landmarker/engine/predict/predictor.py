@@ -74,7 +74,7 @@ class Predictor:
         """
         import torch
 
-        from napari_landmarker.engine.heatmap import coord_local_soft_argmax
+        from napari_landmarker.engine.heatmap import decode_heatmap
 
         to_frame = self.info.frame.map_for(image.grid)
         array = standardise(with_channels(image.channels_first(), self.info.channels))
@@ -82,7 +82,8 @@ class Predictor:
         try:
             with torch.inference_mode():
                 logits = self._network(drawn).float()
-                decoded = coord_local_soft_argmax(logits, self.info.config.heatmap.window)
+                window = 2 * self.info.config.heatmap.window + 1
+                decoded = decode_heatmap(logits, "local_soft_argmax", window=window, t=1.0)
                 maps = torch.exp(
                     logits - logits.flatten(2).amax(dim=-1).view(*logits.shape[:2], *[1] * image.grid.ndim)
                 )

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from napari_landmarker.engine.errors import TrainingError
-from napari_landmarker.engine.heatmap import GaussianHeatmapGenerator, coord_local_soft_argmax
+from napari_landmarker.engine.heatmap import GaussianHeatmapGenerator, decode_heatmap
 from napari_landmarker.engine.losses import HeatmapCrossEntropyLoss
 from napari_landmarker.engine.models import HeatmapUNet
 from napari_landmarker.engine.train.config import OptimiserConfig, TrainConfig
@@ -82,7 +82,7 @@ class LandmarkModule(pl.LightningModule):
         super().__init__()
         self.network, self.config, self.frame, self.clock = network, config, frame, clock
         heatmap_shape = tuple(size // network.stride for size in frame.shape)
-        self.generator = GaussianHeatmapGenerator(n_landmarks, config.heatmap.sigma, heatmap_shape)
+        self.generator = GaussianHeatmapGenerator(n_landmarks, config.heatmap.sigma, heatmap_size=heatmap_shape)
         self.loss = HeatmapCrossEntropyLoss()
         self.train_loss = math.nan
         self._lost_steps = 0
@@ -133,8 +133,10 @@ class LandmarkModule(pl.LightningModule):
     def validation_step(self, batch: dict[str, Tensor], batch_idx: int) -> None:
         """Loss and point error, in the frame's unit, of a batch of validation cases."""
         loss, logits = self._loss(batch)
-        points = from_heatmap(coord_local_soft_argmax(logits, self.config.heatmap.window).points, self.network.stride)
-        scale = batch["spacing"] if self.frame.unit == "mm" else batch["step"]
+        window = 2 * self.config.heatmap.window + 1
+        decoded = decode_heatmap(logits, "local_soft_argmax", window=window, t=1.0)
+        points = from_heatmap(decoded.points, self.network.stride)
+        scale = batch["step"] * batch["spacing"] if self.frame.unit == "mm" else batch["step"]
         error = ((points - batch["landmark"]) * scale[:, None]).norm(dim=-1)
         self._losses.append(loss.detach())
         self._errors.append(error[torch.isfinite(error)].detach().cpu())
