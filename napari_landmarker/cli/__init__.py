@@ -8,6 +8,8 @@ from typing import NoReturn
 
 import typer
 
+from napari_landmarker.cli.convert import convert
+from napari_landmarker.cli.info import info
 from napari_landmarker.cli.prediction import predict
 from napari_landmarker.cli.project import evaluate, init
 from napari_landmarker.cli.training import train
@@ -30,7 +32,7 @@ def start(context: typer.Context) -> None:
 
 
 app.command("open")(open_project)
-for command in (demo, init, train, predict, evaluate):
+for command in (demo, init, train, predict, evaluate, info, convert):
     app.command()(command)
 
 

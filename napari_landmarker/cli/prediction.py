@@ -18,12 +18,12 @@ def predict(
     spacing: Spacing = None,
 ) -> None:
     """Predict the landmarks of images."""
-    from napari_landmarker.engine.io import find_images
+    from napari_landmarker.engine.io import distinct_images
     from napari_landmarker.engine.predict import Predictor
     from napari_landmarker.engine.predict.batch import predict_files
 
     predictor = Predictor.load(model)
-    paths = [path for given in images for path in (find_images(given) if given.is_dir() else [given])]
+    paths = distinct_images(images)
     with bar("Predicting") as say:
         table = predict_files(predictor, paths, out, spacing=numbers(spacing), progress=say)
     typer.echo(f"Predicted {len(paths)} image{'s' * (len(paths) != 1)}: {shown(table)}")

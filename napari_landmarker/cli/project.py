@@ -50,7 +50,7 @@ def init(
 def evaluate(
     project: ProjectPath,
     model: Annotated[str, typer.Option(help="Name of a model of the project, or the folder of any.")],
-    out: Annotated[Path, typer.Option(help="Folder for report.html, report.csv and report.json.")],
+    out: Annotated[Path, typer.Option(help="Folder for report.html, its tables and report.json.")],
     split: Annotated[SplitName, typer.Option(help="Which cases.")] = SplitName.TEST,
     radii: Annotated[str | None, typer.Option(help="Radii of the success rates, such as 2,2.5,3,4.")] = None,
 ) -> None:

@@ -6,7 +6,10 @@ from pathlib import Path
 
 from qtpy.QtWidgets import QFileDialog, QWidget
 
-from napari_landmarker.engine.io import IMAGE_SUFFIXES
+from napari_landmarker.engine.io import ANNOTATION_SUFFIXES, IMAGE_SUFFIXES
+
+#: Files with landmarks, as Qt writes it.
+ANNOTATION_KINDS = f"Annotations ({' '.join(f'*{suffix}' for suffix in ANNOTATION_SUFFIXES)})"
 
 
 def choose_folder(parent: QWidget, title: str, start: Path | str = "") -> Path | None:
@@ -28,7 +31,7 @@ def choose_new_file(parent: QWidget, title: str, start: str, kinds: str) -> Path
 
 
 def choose_images(parent: QWidget) -> list[Path]:
-    """Image files, none when a person changed their mind."""
+    """Image files, none when a person changed their mind; DICOM files may have any name."""
     kinds = " ".join(f"*{suffix}" for suffix in IMAGE_SUFFIXES)
-    chosen, _ = QFileDialog.getOpenFileNames(parent, "Choose images to add", "", f"Images ({kinds})")
+    chosen, _ = QFileDialog.getOpenFileNames(parent, "Choose images to add", "", f"Images ({kinds});;All files (*)")
     return [Path(path) for path in chosen]

@@ -117,7 +117,7 @@ class ReportPanel(ScrollPanel):
         self.open.setToolTip("Open the report in the web browser: one file that can be printed and passed on.")
         self.open.clicked.connect(self._open_report)
         self.save = QPushButton("Save a copy…")
-        self.save.setToolTip("Write report.html, report.csv and report.json into a folder of your choice.")
+        self.save.setToolTip("Write report.html, its tables as .csv and report.json into a folder of your choice.")
         self.save.clicked.connect(self._choose_folder)
         buttons = QHBoxLayout()
         buttons.addWidget(self.open)

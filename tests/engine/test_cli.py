@@ -57,7 +57,7 @@ def test_init_train_predict_evaluate_from_files_to_report(tmp_path, ndim):
         f"case00{suffix}", f"case01{suffix}", "predictions.csv",
     ]  # fmt: skip
     rows = read_csv(tmp_path / "out" / "predictions.csv")
-    assert list(rows[0]) == ["image", "landmark", *axes, "score"]
+    assert list(rows[0]) == ["image", "landmark", *axes, "score", "status"]
     assert [(r["image"], r["landmark"]) for r in rows] == [(f.name, n) for f in files for n in ("bright", "dark")]
     document = json.loads((tmp_path / "out" / f"case00{suffix}").read_text())
     if ndim == 2:
@@ -75,7 +75,12 @@ def test_init_train_predict_evaluate_from_files_to_report(tmp_path, ndim):
     assert report["n_images"] == len(opened.cases_in(Split.TEST))
     assert report["split"] == "test"
     assert list(report["overall"]["sdr"]) == ["2.0", "2.5", "3.0", "4.0"]
-    assert {p.name for p in (tmp_path / "report").iterdir()} == {"report.html", "report.csv", "report.json"}
+    assert {p.name for p in (tmp_path / "report").iterdir()} == {
+        "report.html",
+        "report.csv",
+        "report.json",
+        "report_cases.csv",
+    }
     errors = []
     for case in opened.cases_in(Split.TEST):
         found, own = opened.predictions(case.id, "fast-1"), opened.annotations(case.id)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 from itertools import permutations, product
 from pathlib import Path
 
@@ -217,3 +218,39 @@ def test_an_oblique_volume_agrees_with_itk() -> None:
     for ijk in [(0, 0, 0), (100, 20, 70)]:
         ours = geometry.grid.index_to_world(geometry.stored.inverse.apply(ijk[::-1]))
         np.testing.assert_allclose(ours, itk.TransformIndexToPhysicalPoint(ijk), atol=1e-2)
+
+
+@pytest.mark.parametrize("suffix", [".nii", ".nii.gz"])
+@pytest.mark.parametrize("dtype", ["uint8", "int16", "int32", "float32", "float64"])
+def test_scaled_values_are_float32_whatever_is_stored(tmp_path: Path, suffix: str, dtype: str) -> None:
+    path = tmp_path / f"scaled{suffix}"
+    stored = np.abs(np.asarray(volume().dataobj)).clip(0, 255).astype(dtype)
+    header = nibabel.Nifti1Header()
+    header.set_data_shape(stored.shape)
+    header.set_data_dtype(dtype)
+    header.set_sform(np.diag([-1.0, -1, 1, 1]), 1)
+    header.set_slope_inter(1 / 3, 1000.0)
+    header["vox_offset"] = 352
+    content = header.binaryblock + bytes(4) + stored.T.tobytes()
+    path.write_bytes(gzip.compress(content) if suffix.endswith(".gz") else content)
+    array = read_image(path).array
+    assert array.dtype == np.float32
+    slope = float(np.float32(1 / 3))  # as the header holds it
+    np.testing.assert_array_equal(array, (stored.T.astype("float64") * slope + 1000.0).astype("float32"))
+
+
+def test_a_wrong_checksum_is_noticed(tmp_path: Path) -> None:
+    path = save(volume(), tmp_path / "image.nii.gz")
+    raw = bytearray(path.read_bytes())
+    raw[-8] ^= 1  # of the checksum that stands at the end (RFC 1952)
+    path.write_bytes(raw)
+    with pytest.raises(ImageError, match="damaged"):
+        read_image(path)
+
+
+def test_a_size_without_a_unit_is_noted(tmp_path: Path) -> None:
+    image = volume()
+    for unit, noted in (("mm", False), ("unknown", True)):
+        image.header.set_xyzt_units(unit)
+        notes = read_geometry(save(image, tmp_path / "image.nii")).notes
+        assert any("unit" in note for note in notes) == noted

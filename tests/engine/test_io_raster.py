@@ -116,3 +116,50 @@ def test_too_many_pixels(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Non
         read_geometry(tmp_path / "a.png")
     monkeypatch.setattr(Pillow, "MAX_IMAGE_PIXELS", 20)  # here Pillow only warns, which must not reach a user
     assert read_geometry(tmp_path / "a.png").grid.shape == (5, 7)
+
+
+def deep_png(path: Path, array: np.ndarray, kind: int) -> Path:
+    """Write 16 bits a channel by hand (PNG specification, sections 9 to 11), as Pillow cannot."""
+
+    def chunk(name: bytes, content: bytes) -> bytes:
+        checksum = struct.pack(">I", zlib.crc32(name + content))
+        return struct.pack(">I", len(content)) + name + content + checksum
+
+    rows = b"".join(b"\0" + row.astype(">u2").tobytes() for row in array)
+    size = struct.pack(">IIBBBBB", array.shape[1], array.shape[0], 16, kind, 0, 0, 0)
+    body = chunk(b"IHDR", size) + chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b"")
+    path.write_bytes(b"\x89PNG\r\n\x1a\n" + body)
+    return path
+
+
+DEEP = np.random.default_rng(4).integers(0, 65535, (5, 7, 4), dtype="uint16")
+
+
+@pytest.mark.parametrize(("kind", "channels"), [(2, 3), (6, 4)])
+@pytest.mark.parametrize("name", ["deep.png", "Röntgen 歯.png", "deep.jpg"])
+def test_sixteen_bits_of_colour_are_kept(tmp_path: Path, kind: int, channels: int, name: str) -> None:
+    path = deep_png(tmp_path / name, DEEP[..., :channels], kind)
+    image = read_image(path)
+    assert image.array.dtype == np.uint16
+    np.testing.assert_array_equal(image.array, DEEP[..., :3])
+    assert image.notes == read_geometry(path).notes == ()
+
+
+def test_sixteen_bits_of_grey_with_transparency_are_rounded_and_that_is_said(tmp_path: Path) -> None:
+    path = deep_png(tmp_path / "deep.png", DEEP[..., :2], 4)
+    image = read_image(path)
+    assert image.array.dtype == np.uint8
+    assert image.array.shape == (5, 7)
+    np.testing.assert_allclose(image.array, DEEP[..., 0] / 257, atol=1)
+    assert image.notes == read_geometry(path).notes == ("The file's 16-bit values are read with 8 bits.",)
+
+
+def test_deep_colours_that_only_pillow_reads_are_rounded_and_that_is_said(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = deep_png(tmp_path / "deep.png", DEEP[..., :3], 2)
+    monkeypatch.setattr("napari_landmarker.engine.io.raster.itk_pixels", lambda path: None)
+    image = read_image(path)
+    np.testing.assert_allclose(image.array, DEEP[..., :3] / 257, atol=1)
+    assert image.array.dtype == np.uint8
+    assert len(image.notes) == 1

@@ -172,3 +172,137 @@ def test_what_is_refused(tmp_path: Path, array: np.ndarray, options: dict[str, A
     for reader in (read_image, read_geometry):
         with pytest.raises(ImageError, match="save"):
             reader(path)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {},
+        {"imagej": True, "metadata": {"axes": "ZYX"}},
+        {"ome": True, "metadata": {"axes": "ZYX"}},
+        {"compression": "zlib"},
+        {"tile": (16, 16)},
+        {"bigtiff": True},
+        {"byteorder": ">"},
+        {"contiguous": False, "metadata": None},
+    ],
+)
+def test_a_stack_that_is_cut_off_never_seems_a_smaller_one(tmp_path: Path, options: dict[str, Any]) -> None:
+    stack = np.random.default_rng(5).integers(0, 60000, (6, 30, 40), dtype="uint16")
+    path = tmp_path / "image.tif"
+    with tifffile.TiffWriter(path, **{k: options[k] for k in options if k in WRITER}) as writer:
+        rest = {k: options[k] for k in options if k not in WRITER}
+        for pages in [stack] if rest.get("contiguous", True) else stack:
+            writer.write(pages, photometric="minisblack", **rest)
+    np.testing.assert_array_equal(read_image(path).array, stack)
+    whole = path.read_bytes()
+    refused = 0
+    for size in range(1, len(whole), len(whole) // 60):
+        path.write_bytes(whole[:size])
+        try:
+            array = read_image(path).array
+        except ImageError:
+            refused += 1
+        else:
+            np.testing.assert_array_equal(array, stack)
+    assert refused >= 55
+
+
+WRITER = ("imagej", "ome", "bigtiff", "byteorder")
+
+
+def test_pages_in_a_circle(tmp_path: Path) -> None:
+    path = tmp_path / "circle.tif"
+    pages = [Pillow.fromarray(page) for page in STACK]
+    pages[0].save(path, save_all=True, append_images=pages[1:])
+    with tifffile.TiffFile(path) as file:
+        first, last = file.pages.first.offset, file.pages.next_page_offset
+    raw = bytearray(path.read_bytes())
+    raw[last : last + 4] = first.to_bytes(4, "little")
+    path.write_bytes(raw)
+    for reader in (read_image, read_geometry):
+        with pytest.raises(ImageError, match="circle"):
+            reader(path)
+
+
+def test_a_pyramid_is_read_in_full_resolution(tmp_path: Path) -> None:
+    path = tmp_path / "pyramid.ome.tif"
+    grey = np.random.default_rng(6).integers(0, 255, (64, 96), dtype="uint8")
+    sizes = {"axes": "YX", "PhysicalSizeX": 2, "PhysicalSizeXUnit": "mm", "PhysicalSizeY": 3, "PhysicalSizeYUnit": "mm"}
+    with tifffile.TiffWriter(path, ome=True) as writer:
+        writer.write(grey, subifds=2, metadata=sizes, tile=(32, 32))
+        for step in (2, 4):
+            writer.write(grey[::step, ::step], subfiletype=1, tile=(32, 32))
+    image = read_image(path)
+    np.testing.assert_array_equal(image.array, grey)
+    assert image.grid.spacing == (3, 2)
+    assert image.notes == ()
+
+
+def test_of_several_images_the_first_is_read_and_that_is_said(tmp_path: Path) -> None:
+    path = tmp_path / "two.ome.tif"
+    with tifffile.TiffWriter(path, ome=True) as writer:
+        writer.write(GREY, photometric="minisblack")
+        writer.write(DEEP, photometric="minisblack")
+    image = read_image(path)
+    np.testing.assert_array_equal(image.array, GREY)
+    assert image.notes == read_geometry(path).notes == ("The file holds 2 images, of which this is the first.",)
+
+
+def test_the_unit_of_ome_without_one_is_the_schemas(tmp_path: Path) -> None:
+    path = tmp_path / "image.ome.tif"
+    sizes = {"PhysicalSizeX": 0.5, "PhysicalSizeY": 2}
+    tifffile.imwrite(path, GREY, ome=True, metadata={"axes": "YX", **sizes})
+    assert read_geometry(path).grid.spacing == pytest.approx((0.002, 0.0005))  # micrometres
+    pixels = {"PhysicalSizeXUnit": "pixel", "PhysicalSizeYUnit": "pixel"}
+    tifffile.imwrite(path, GREY, ome=True, metadata={"axes": "YX", **sizes, **pixels})
+    assert read_geometry(path).grid.spacing is None
+
+
+def test_units_that_imagej_states_for_single_axes(tmp_path: Path) -> None:
+    path = tmp_path / "image.tif"
+    units = {"axes": "ZYX", "unit": "um", "yunit": "mm", "zunit": "cm", "spacing": 3.0}
+    tifffile.imwrite(path, STACK, imagej=True, resolution=(2.0, 4.0), metadata=units)
+    assert read_geometry(path).grid.spacing == pytest.approx((30.0, 0.25, 0.0005))
+    tifffile.imwrite(path, STACK, imagej=True, resolution=(2.0, 4.0), metadata={**units, "zunit": "sec"})
+    assert read_geometry(path).grid.spacing is None
+
+
+def ome_in_two_files(folder: Path) -> tuple[Path, Path]:
+    """An OME image of two slices, each in a file of its own."""
+    names, ids = ("one.ome.tif", "two.ome.tif"), [f"urn:uuid:0000000{n}-0000-0000-0000-000000000000" for n in (1, 2)]
+    parts = "".join(
+        f'<TiffData FirstZ="{z}" IFD="0" PlaneCount="1"><UUID FileName="{names[z]}">{ids[z]}</UUID></TiffData>'
+        for z in (0, 1)
+    )
+    for z, name in enumerate(names):
+        text = (
+            f'<OME xmlns="http://www.openmicroscopy.org/Schemas/OME/2016-06" UUID="{ids[z]}"><Image ID="Image:0">'
+            '<Pixels ID="Pixels:0" DimensionOrder="XYZCT" Type="uint16" SizeX="7" SizeY="5" SizeZ="2" SizeC="1" '
+            f'SizeT="1"><Channel ID="Channel:0:0" SamplesPerPixel="1"/>{parts}</Pixels></Image></OME>'
+        )
+        tifffile.imwrite(folder / name, STACK[z], description=text, metadata=None, photometric="minisblack")
+    return folder / names[0], folder / names[1]
+
+
+def test_an_ome_image_in_several_files_is_read_only_as_a_whole(tmp_path: Path) -> None:
+    one, two = ome_in_two_files(tmp_path)
+    for path in (one, two):
+        np.testing.assert_array_equal(read_image(path).array, STACK[:2])
+    two.unlink()
+    for reader in (read_image, read_geometry):
+        with pytest.raises(ImageError, match="several files"):
+            reader(one)
+
+
+def test_compressed_deep_colours_keep_their_bits(tmp_path: Path) -> None:
+    sitk = pytest.importorskip("SimpleITK")
+    colours = np.random.default_rng(9).integers(0, 65535, (5, 7, 3), dtype="uint16")
+    writer = sitk.ImageFileWriter()
+    writer.SetFileName(str(tmp_path / "deep.tif"))
+    writer.UseCompressionOn()
+    writer.SetCompressor("LZW")
+    writer.Execute(sitk.GetImageFromArray(colours, isVector=True))
+    image = read_image(tmp_path / "deep.tif")
+    assert image.array.dtype == np.uint16
+    np.testing.assert_array_equal(image.array, colours)

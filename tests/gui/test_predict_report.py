@@ -264,7 +264,8 @@ def test_save_a_copy_and_open(
     qtbot.waitUntil(lambda: panel.task is None, timeout=60_000)
     copied = tmp_path / "copy"
     assert panel.told.text() == "Saved in the folder copy."
-    assert sorted(path.name for path in copied.iterdir()) == ["report.csv", "report.html", "report.json"]
+    written = ["report.csv", "report.html", "report.json", "report_cases.csv"]
+    assert sorted(path.name for path in copied.iterdir()) == written
     rows = list(csv.DictReader((copied / "report.csv").read_text(encoding="utf-8").splitlines()))
     assert len(rows) == 4
     assert (copied / "report.json").read_text() == (first.parent / "report.json").read_text()

@@ -208,7 +208,7 @@ def _float32(values: npt.ArrayLike) -> Tensor:
 
 def _inverse(affine: FloatArray) -> FloatArray:
     """The inverse of a matrix; NaN where the matrix is."""
-    return np.linalg.inv(affine) if np.isfinite(affine).all() else affine
+    return np.asarray(np.linalg.inv(affine)) if np.isfinite(affine).all() else affine
 
 
 def _four_by_four(matrix: FloatArray) -> FloatArray:

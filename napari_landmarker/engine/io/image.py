@@ -20,10 +20,12 @@ class ImageGeometry:
         grid: geometry of the image as it is shown and annotated: in 3D its array axes ``(z, y, x)`` are turned and
             flipped to lie nearest to head, back and left (LPS).
         stored: map from that frame to array-order index coordinates of the image as stored in the file.
+        notes: what a user should know of how the file was understood, one sentence each.
     """
 
     grid: Grid
     stored: AffineMap
+    notes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, eq=False)
@@ -31,14 +33,19 @@ class Image:
     """An image and its geometry.
 
     Attributes:
-        array: ``(*space)`` grey or ``(*space, 3)`` colour, in the dtype of the file.
+        array: ``(*space)`` grey or ``(*space, 3)`` colour, in the dtype of the file. It may be a view with other than
+            contiguous, even negative, strides: copy before handing it to torch.
         grid: geometry of ``array``.
         stored: map from index coordinates of ``array`` to those of the image as stored in the file.
+        notes: what a user should know of how the file was understood, one sentence each.
+        display_range: values that the file asks to be drawn black and white, if it does.
     """
 
     array: npt.NDArray[Any]
     grid: Grid
     stored: AffineMap
+    notes: tuple[str, ...] = ()
+    display_range: tuple[float, float] | None = None
 
     def __post_init__(self) -> None:
         if self.array.shape[: self.grid.ndim] != self.grid.shape or self.array.ndim > self.grid.ndim + 1:
@@ -54,7 +61,7 @@ class Image:
     @property
     def geometry(self) -> ImageGeometry:
         """Geometry without the pixels."""
-        return ImageGeometry(self.grid, self.stored)
+        return ImageGeometry(self.grid, self.stored, self.notes)
 
     @property
     def is_color(self) -> bool:
@@ -62,6 +69,6 @@ class Image:
         return self.array.ndim == self.grid.ndim + 1
 
     def channels_first(self) -> npt.NDArray[np.float32]:
-        """Float32 copy of shape ``(C, *space)``, C = 1 or 3."""
-        array = np.asarray(self.array, dtype=np.float32)
-        return np.ascontiguousarray(np.moveaxis(array, -1, 0)) if self.is_color else array[None]
+        """Float32 copy of shape ``(C, *space)``, C = 1 or 3, contiguous whatever the strides of ``array``."""
+        planes = np.moveaxis(self.array, -1, 0) if self.is_color else self.array[None]
+        return np.array(planes, dtype=np.float32, order="C")

@@ -3,31 +3,44 @@
 from __future__ import annotations
 
 import os
-import re
-import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable
 from pathlib import Path
 
-from napari_landmarker.engine.errors import ImageError, LandmarkerError
-from napari_landmarker.engine.io.formats import ImageFormat
+from napari_landmarker.engine.errors import ImageError
+from napari_landmarker.engine.io.dicom import DICOM
+from napari_landmarker.engine.io.dicom_header import has_dicom_mark, may_be_dicom
+from napari_landmarker.engine.io.dicom_series import image_paths
+from napari_landmarker.engine.io.formats import ImageFormat, one_sentence
 from napari_landmarker.engine.io.image import Image, ImageGeometry
+from napari_landmarker.engine.io.metaimage import METAIMAGE
 from napari_landmarker.engine.io.nifti import NIFTI
+from napari_landmarker.engine.io.npy import NPY
+from napari_landmarker.engine.io.nrrd import NRRD
+from napari_landmarker.engine.io.paths import natural_order
 from napari_landmarker.engine.io.raster import RASTER
 from napari_landmarker.engine.io.tiff import TIFF
 
 #: Every format that is read; a further one joins by standing here.
-FORMATS: tuple[ImageFormat, ...] = (RASTER, TIFF, NIFTI)
+FORMATS: tuple[ImageFormat, ...] = (RASTER, TIFF, NIFTI, NRRD, METAIMAGE, NPY, DICOM)
 
 #: Endings of image files, in lower case and with the dot.
 IMAGE_SUFFIXES: tuple[str, ...] = tuple(suffix for family in FORMATS for suffix in family.suffixes)
 
-_READERS_WARNINGS = r"(PIL|tifffile|nibabel)(\.|$)"
+_OTHER_SUFFIXES = tuple(suffix for suffix in IMAGE_SUFFIXES if suffix not in DICOM.suffixes)
 
 
 def is_image_file(path: Path | str) -> bool:
-    """Whether the ending of a file's name is one of `IMAGE_SUFFIXES`, in upper or lower case."""
-    return Path(path).name.lower().endswith(IMAGE_SUFFIXES)
+    """Whether the ending of a file's name is one of `IMAGE_SUFFIXES`, in upper or lower case.
+
+    A file of any other name is one if it is marked as DICOM inside.
+    """
+    path = Path(path)
+    if path.name.lower().endswith(IMAGE_SUFFIXES):
+        return True
+    try:
+        return path.is_file() and has_dicom_mark(path)
+    except OSError:
+        return False
 
 
 def image_stem(path: Path | str) -> str:
@@ -40,6 +53,9 @@ def image_stem(path: Path | str) -> str:
 def read_image(path: Path | str) -> Image:
     """Read an image of any format.
 
+    Args:
+        path: a file, or the folder of one DICOM series. Any file of a DICOM series stands for the whole volume.
+
     Returns:
         The image: ``(*space)`` or ``(*space, 3)``, with its geometry. Volumes are turned to lie nearest to
             LPS.
@@ -48,23 +64,26 @@ def read_image(path: Path | str) -> Image:
         ImageError: if there is no such file, or it cannot be read as an image.
     """
     path = Path(path)
-    family = _family(path)
-    with _one_sentence(path, family):
+    with one_sentence(path, "an image"):
+        family = _family(path)
+    with one_sentence(path, family.name):
         return family.read(path)
 
 
 def read_geometry(path: Path | str) -> ImageGeometry:
     """Read where an image's pixels are, from its header alone; raises as `read_image`."""
     path = Path(path)
-    family = _family(path)
-    with _one_sentence(path, family):
+    with one_sentence(path, "an image"):
+        family = _family(path)
+    with one_sentence(path, family.name):
         return family.read_geometry(path)
 
 
 def find_images(folder: Path | str) -> list[Path]:
     """All images in a folder and its subfolders, in natural order (``scan2`` before ``scan10``).
 
-    Hidden files and folders, and files that are no images, are left out.
+    Hidden files and folders, and files that are no images, are left out. A DICOM series is listed once: as its
+    folder where that holds nothing else of DICOM, else as its first file; DICOM files need no ending.
 
     Raises:
         ImageError: if the folder does not exist, cannot be listed or holds no image.
@@ -78,62 +97,59 @@ def find_images(folder: Path | str) -> list[Path]:
     try:
         for parent, folders, files in os.walk(folder, onerror=_raise):
             folders[:] = [name for name in folders if not name.startswith(".")]
-            found += [Path(parent, name) for name in files if not name.startswith(".") and is_image_file(name)]
+            found += _images_among(Path(parent), [name for name in files if not name.startswith(".")])
     except OSError as error:
         raise ImageError(f"{folder} could not be searched ({error.strerror}): check its permissions.") from error
     if not found:
         raise ImageError(f"{folder} holds no images: it must hold files of the kinds {', '.join(IMAGE_SUFFIXES)}.")
-    return sorted(found, key=lambda path: _natural(path.relative_to(folder)))
+    return sorted(found, key=lambda path: natural_order(path.relative_to(folder)))
+
+
+def distinct_images(paths: Iterable[Path | str]) -> list[Path]:
+    """One path for each image among files and folders that a person chose; DICOM comes last.
+
+    Slices of one DICOM series are one image, and a folder stands for all images in it.
+
+    Raises:
+        ImageError: if a folder holds no image.
+    """
+    by_folder: dict[Path, list[str]] = {}
+    found: list[Path] = []
+    for path in map(Path, paths):
+        if path.is_dir():
+            found += find_images(path)
+        elif may_be_dicom(path.name) and not path.name.lower().endswith(_OTHER_SUFFIXES) and is_image_file(path):
+            by_folder.setdefault(path.parent, []).append(path.name)
+        else:
+            found.append(path)
+    for folder, names in by_folder.items():
+        found += [folder / names[0]] if len(names) == 1 else image_paths(folder, [folder / name for name in names])
+    return found
 
 
 def _raise(error: OSError) -> None:
     raise error
 
 
-def _natural(path: Path) -> list[tuple[list[str | int], str]]:
-    """A sort key, part by part, in which numbers count as numbers."""
-    return [([int(s) if s.isdecimal() else s for s in re.split(r"(\d+)", p.casefold())], p) for p in path.parts]
+def _images_among(folder: Path, names: list[str]) -> list[Path]:
+    """The images among the files of one folder; only what may be DICOM is opened."""
+    found = [folder / name for name in names if name.lower().endswith(_OTHER_SUFFIXES)]
+    unsure = [folder / name for name in names if not name.lower().endswith(_OTHER_SUFFIXES) and may_be_dicom(name)]
+    return found + (image_paths(folder, unsure) if unsure else [])
 
 
 def _family(path: Path) -> ImageFormat:
-    """The format of a file that exists and is not empty."""
+    """The format of a file that exists and is not empty, or of a folder."""
     if not path.exists():
         raise ImageError(f"{path} does not exist: check the name, or choose another image.")
     if path.is_dir():
-        raise ImageError(f"{path} is a folder: choose an image file in it.")
+        return DICOM
     name = path.name.lower()
-    for family in FORMATS:
-        if name.endswith(family.suffixes):
-            break
-    else:
+    family = next((family for family in FORMATS if name.endswith(family.suffixes)), None)
+    if family is None and has_dicom_mark(path):
+        family = DICOM
+    if family is None:
         raise ImageError(f"{path} is of no image format that is known here: use {', '.join(IMAGE_SUFFIXES)}.")
     if path.stat().st_size == 0:
         raise ImageError(f"{path} is empty: copy or export the image again.")
     return family
-
-
-@contextmanager
-def _one_sentence(path: Path, family: ImageFormat) -> Iterator[None]:
-    """Turn whatever a decoding library raises into one sentence, and keep its warnings to itself.
-
-    A damaged file makes these libraries raise nearly anything (struct.error, zlib.error, IndexError,
-    SyntaxError ...), so here, and only here, every `Exception` is taken for a damaged file; its cause stays
-    attached.
-    """
-    try:
-        with warnings.catch_warnings():
-            warnings.filterwarnings("ignore", module=_READERS_WARNINGS)
-            yield
-    except ImageError:
-        raise
-    except LandmarkerError as error:
-        raise ImageError(f"{path} cannot be used: {error}") from error
-    except MemoryError as error:
-        raise ImageError(f"{path} does not fit into this computer's memory: crop it or make it smaller.") from error
-    except PermissionError as error:
-        raise ImageError(f"{path} could not be opened (permission denied): check its permissions.") from error
-    except Exception as error:
-        raise ImageError(
-            f"{path} could not be read as {family.name}: it seems damaged or of another kind; "
-            "export it again from the program that made it."
-        ) from error

@@ -1,4 +1,4 @@
-"""NIfTI-1 and NIfTI-2 volumes, through nibabel.
+"""NIfTI-1 and NIfTI-2 volumes; nibabel reads the header.
 
 Sources: NIfTI-1 data format, https://nifti.nimh.nih.gov/nifti-1; its world is RAS, ours is LPS. A file whose
 qform and sform codes are both 0 states no orientation: it is shown as stored, as ITK and 3D Slicer place it.
@@ -15,13 +15,16 @@ import numpy.typing as npt
 
 from napari_landmarker.engine.errors import ImageError
 from napari_landmarker.engine.geometry import Grid
+from napari_landmarker.engine.io.channels import several_volumes
 from napari_landmarker.engine.io.formats import ImageFormat
 from napari_landmarker.engine.io.image import Image, ImageGeometry
-from napari_landmarker.engine.io.orient import Reorientation
+from napari_landmarker.engine.io.orient import NO_UNIT, StoredGeometry, oriented_grid
+from napari_landmarker.engine.io.stream import read_values, skip
 
 #: NIfTI's codes for units of length, in mm; 0 (unknown) is read as mm, as every program does.
 _MM_PER_UNIT = {1: 1000.0, 2: 1.0, 3: 1e-3}
 _RAS_TO_LPS = np.array([[-1.0], [-1.0], [1.0]])
+_COLORS = ("R", "G", "B")
 
 
 def read_nifti(path: Path) -> Image:
@@ -31,17 +34,12 @@ def read_nifti(path: Path) -> Image:
         ImageError: if it is not one 3D volume of real numbers or colours, or its axes are sheared.
     """
     volume = _load(path)
-    grid = _stored_grid(volume, path)
-    array = _pixels(volume, path)
-    turn = Reorientation.to_lps(grid)
-    geometry = turn.geometry(grid)
-    return Image(turn.apply(array), geometry.grid, geometry.stored)
+    return _stored(volume, path).image(_pixels(volume, path))
 
 
 def read_nifti_geometry(path: Path) -> ImageGeometry:
     """The geometry of a NIfTI file from its header; raises as `read_nifti`."""
-    grid = _stored_grid(_load(path), path)
-    return Reorientation.to_lps(grid).geometry(grid)
+    return _stored(_load(path), path).geometry()
 
 
 def _load(path: Path) -> Any:
@@ -67,33 +65,25 @@ def _shape(volume: Any, path: Path) -> tuple[int, int, int]:
     if len(shape) < 3 or min(shape) < 1:
         raise ImageError(f"{path} holds no volume (its shape is {shape}): choose an image with three dimensions.")
     if any(n > 1 for n in shape[3:]):
-        sizes = " x ".join(str(n) for n in shape)
-        raise ImageError(f"{path} holds several volumes ({sizes}): save one of them as a 3D file and choose that.")
+        raise several_volumes(path, shape)
     return shape[0], shape[1], shape[2]
 
 
-def _stored_grid(volume: Any, path: Path) -> Grid:
-    """The grid of the array in order ``(k, j, i)``, as stored."""
+def _stored(volume: Any, path: Path) -> StoredGeometry:
+    """The geometry of the array in order ``(k, j, i)``, as stored."""
     shape = tuple(reversed(_shape(volume, path)))
     header = volume.header
-    scale = _MM_PER_UNIT.get(int(header["xyzt_units"]) & 7, 1.0)
-    coded = int(header["sform_code"]) > 0 or int(header["qform_code"]) > 0
-    stated = int(header["sform_code"]) > 0 or _states_size(header, path)
+    unit = int(header["xyzt_units"]) & 7
+    scale = _MM_PER_UNIT.get(unit, 1.0)
+    has_sform = int(header["sform_code"]) > 0
+    coded = has_sform or int(header["qform_code"]) > 0
+    sized = has_sform or _states_size(header, path)
+    notes = (NO_UNIT,) if sized and unit not in _MM_PER_UNIT else ()
     if not coded:
-        sizes = [abs(float(n)) * scale for n in header["pixdim"][3:0:-1]]
-        return Grid(shape, tuple(sizes) if stated else None)
+        sizes = tuple(abs(float(n)) * scale for n in header["pixdim"][3:0:-1])
+        return StoredGeometry(Grid(shape, sizes if sized else None), False, notes)
     lps = np.asarray(volume.affine, dtype=np.float64)[:3] * _RAS_TO_LPS * scale
-    axes = np.fliplr(lps[:, :3])
-    spacing = np.linalg.norm(axes, axis=0)
-    if not np.isfinite(lps).all() or (spacing <= 0).any():
-        raise ImageError(f"{path} states no valid voxel size or place: export it again from the program that made it.")
-    direction = axes / spacing
-    if not np.allclose(direction.T @ direction, np.eye(3), atol=1e-3):
-        raise ImageError(
-            f"{path} has axes that are not at right angles (sheared): resample it to a regular "
-            "grid, for example with Resample Scalar Volume in 3D Slicer, and choose the result."
-        )
-    return Grid(shape, tuple(spacing) if stated else None, lps[:, 3], direction)
+    return StoredGeometry(oriented_grid(shape, np.fliplr(lps[:, :3]), lps[:, 3], path, sized=sized), True, notes)
 
 
 def _states_size(header: Any, path: Path) -> bool:
@@ -108,18 +98,35 @@ def _states_size(header: Any, path: Path) -> bool:
 
 def _pixels(volume: Any, path: Path) -> npt.NDArray[Any]:
     """The values in order ``(k, j, i)``: as stored where no scaling is stated, else scaled, as float32."""
-    stored_dtype = volume.get_data_dtype()
-    shape = _shape(volume, path)
-    data = np.asanyarray(volume.dataobj).reshape(shape)
-    if data.dtype.names:
-        return np.stack([data[channel].T for channel in ("R", "G", "B")], axis=-1)
-    if data.dtype.kind not in "iuf":
+    from nibabel.openers import ImageOpener
+
+    shape = tuple(reversed(_shape(volume, path)))
+    stored, proxy = volume.get_data_dtype(), volume.dataobj
+    packed = path.name.lower().endswith(".gz")
+    slope, inter = float(proxy.slope), float(proxy.inter)
+    channels = len(stored.names or ())
+    if channels:
+        stored, shape = np.dtype(np.uint8), (*shape, channels)
+    elif stored.kind not in "iuf":
         raise ImageError(f"{path} holds complex numbers: save their magnitude as a new file and choose that.")
-    if data.dtype != stored_dtype and data.dtype.kind == "f" and stored_dtype.kind != "f":
-        data = data.astype(np.float32)
-    elif data.dtype.itemsize > 8:
-        data = data.astype(np.float64)
-    return np.asarray(data.astype(data.dtype.newbyteorder("="), copy=False).T)
+
+    def scaled(piece: npt.NDArray[Any]) -> npt.NDArray[Any]:
+        return piece.astype(np.float64) * slope + inter
+
+    is_scaled = not channels and (slope, inter) != (1.0, 0.0)
+    kept = np.float32 if is_scaled else np.float64 if stored.itemsize > 8 else None
+    with ImageOpener(str(path)) as stream:
+        skip(stream, proxy.offset, path)
+        values = read_values(
+            stream,
+            int(np.prod(shape, dtype=object)),
+            stored,
+            path,
+            available=None if packed else path.stat().st_size - proxy.offset,
+            kept=kept,
+            convert=scaled if is_scaled else None,
+        )
+    return values.reshape(shape)[..., : len(_COLORS)] if channels else values.reshape(shape)
 
 
 NIFTI = ImageFormat("NIfTI", (".nii", ".nii.gz"), read_nifti, read_nifti_geometry)

@@ -1,8 +1,7 @@
-"""PNG, JPEG and BMP images, through Pillow.
+"""PNG, JPEG and BMP images, through Pillow (and SimpleITK for 16-bit colour, which Pillow rounds to 8 bits).
 
 These formats state no physical size: their spacing is unknown. An EXIF orientation is applied, and the turned
-image counts as the image as stored. Grey images keep 8, 16 or 32 bits; colour is 8 bits a channel, as Pillow
-decodes it.
+image counts as the image as stored. Transparency is dropped, not blended.
 """
 
 from __future__ import annotations
@@ -19,6 +18,7 @@ from napari_landmarker.engine.errors import ImageError
 from napari_landmarker.engine.geometry import AffineMap, Grid
 from napari_landmarker.engine.io.formats import ImageFormat
 from napari_landmarker.engine.io.image import Image, ImageGeometry
+from napari_landmarker.engine.io.itk import itk_pixels
 
 if TYPE_CHECKING:
     from PIL.Image import Image as Picture
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 _CONTENTS = ("PNG", "JPEG", "BMP", "DIB")
 _EXIF_ORIENTATION = 0x0112
+_ROUNDED = "The file's 16-bit values are read with 8 bits."
 
 #: What to do with the pixels for each EXIF orientation (EXIF 2.32, section 4.6.4).
 _UPRIGHT: dict[int, Callable[[Pixels], Pixels]] = {
@@ -41,6 +42,10 @@ _UPRIGHT: dict[int, Callable[[Pixels], Pixels]] = {
 }
 _SIDEWAYS = (5, 6, 7, 8)
 
+_PNG_START, _PNG_BITS, _PNG_KIND = b"\x89PNG\r\n\x1a\n", 24, 25
+#: Kinds of colour of PNG files that have more than one channel.
+_PNG_GREY_ALPHA, _PNG_COLORS = 4, (2, 6)
+
 
 def read_raster(path: Path) -> Image:
     """Read a PNG, JPEG or BMP image as ``(Y, X)`` grey or ``(Y, X, 3)`` colour.
@@ -48,11 +53,16 @@ def read_raster(path: Path) -> Image:
     Raises:
         ImageError: if it has more pixels than Pillow deems safe.
     """
+    kind = _deep_kind(path)
     with _opened(path) as picture:
         upright = _UPRIGHT[_orientation(picture)]
-        array = np.array(_plain(picture))
-    array = np.ascontiguousarray(upright(array.astype(array.dtype.newbyteorder("="), copy=False)))
-    return Image.from_array(array, color=array.ndim == 3)
+        array = _deep_colors(path, picture.size) if kind in _PNG_COLORS else None
+        notes = (_ROUNDED,) if kind is not None and array is None else ()
+        if array is None:
+            array = np.array(picture.convert("L") if kind == _PNG_GREY_ALPHA else _plain(picture))
+    array = upright(array.astype(array.dtype.newbyteorder("="), copy=False))
+    grid = Grid(array.shape[:2])
+    return Image(array, grid, AffineMap.identity(grid.shape), notes=notes)
 
 
 def read_raster_geometry(path: Path) -> ImageGeometry:
@@ -60,7 +70,24 @@ def read_raster_geometry(path: Path) -> ImageGeometry:
     with _opened(path) as picture:
         width, height = picture.size
         shape = (width, height) if _orientation(picture) in _SIDEWAYS else (height, width)
-    return ImageGeometry(Grid(shape), AffineMap.identity(shape))
+    notes = (_ROUNDED,) if _deep_kind(path) == _PNG_GREY_ALPHA else ()
+    return ImageGeometry(Grid(shape), AffineMap.identity(shape), notes=notes)
+
+
+def _deep_kind(path: Path) -> int | None:
+    """The kind of colour of a PNG file with 16 bits for each of several channels, which Pillow rounds."""
+    with path.open("rb") as file:
+        start = file.read(_PNG_KIND + 1)
+    deep = len(start) > _PNG_KIND and start.startswith(_PNG_START) and start[_PNG_BITS] == 16
+    return start[_PNG_KIND] if deep and start[_PNG_KIND] in (_PNG_GREY_ALPHA, *_PNG_COLORS) else None
+
+
+def _deep_colors(path: Path, size: tuple[int, int]) -> Pixels | None:
+    """The 16-bit colours ``(Y, X, 3)`` of a PNG file of ``(width, height)``, or None where they cannot be had."""
+    array = itk_pixels(path)
+    if array is None or array.dtype != np.uint16 or array.ndim != 3 or array.shape[1::-1] != size:
+        return None
+    return array[..., :3]
 
 
 @contextmanager

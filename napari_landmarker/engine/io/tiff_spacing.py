@@ -13,6 +13,9 @@ from xml.etree import ElementTree
 
 from napari_landmarker.engine.io.units import mm_per_unit
 
+#: What the OME schema says a size without a unit is in.
+_OME_UNIT = "\u00b5m"
+
 
 def tiff_spacing(file: Any, page: Any, ndim: int) -> tuple[float, ...] | None:
     """Millimetres per array axis ``(D,)`` of an open `TiffFile`, or None where an axis has none stated."""
@@ -32,23 +35,22 @@ def _ome(text: str, ndim: int) -> tuple[float, ...] | None:
         if element.tag.rpartition("}")[2] == "Pixels":
             sizes = []
             for axis in "ZYX"[-ndim:]:
-                size, unit = element.get(f"PhysicalSize{axis}"), element.get(f"PhysicalSize{axis}Unit")
-                sizes.append(_number(size) * (mm_per_unit(unit or "") or math.nan))
+                size = element.get(f"PhysicalSize{axis}")
+                unit = element.get(f"PhysicalSize{axis}Unit", _OME_UNIT)
+                sizes.append(_number(size) * (mm_per_unit(unit) or math.nan))
             return _if_known(sizes)
     return None
 
 
 def _imagej(metadata: dict[str, Any], page: Any, ndim: int) -> tuple[float, ...] | None:
-    unit = str(metadata.get("unit", "")).replace("\\u00B5", "\u00b5")
-    scale = mm_per_unit(unit)
-    if scale is None:
-        return None
     sizes = [_number(metadata.get("spacing"))] if ndim == 3 else []
     for name in ("YResolution", "XResolution"):  # pixels per unit, as a fraction
         tag = page.tags.get(name)
         pixels, length = tag.value if tag is not None else (0, 0)
         sizes.append(length / pixels if pixels else math.nan)
-    return _if_known([size * scale for size in sizes])
+    units = [metadata.get(name, metadata.get("unit", "")) for name in ("zunit", "yunit", "unit")[-ndim:]]
+    scales = [mm_per_unit(str(unit).replace("\\u00B5", "\u00b5")) or math.nan for unit in units]
+    return _if_known([size * scale for size, scale in zip(sizes, scales, strict=True)])
 
 
 def _number(text: object) -> float:
