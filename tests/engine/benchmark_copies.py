@@ -111,9 +111,9 @@ def make_isbi2015(root: Path) -> Path:
     return root
 
 
-def isbi2015_archives(copy: Path) -> tuple[bytes, dict[str, bytes]]:
-    """The archive that holds archives, and the lists of folds."""
-    files = files_of(copy)
+def isbi2015_archives(copy: Path, without: str = "") -> tuple[bytes, dict[str, bytes]]:
+    """The archive that holds archives, but for one file, and the lists of folds."""
+    files = {name: data for name, data in files_of(copy).items() if name != without}
     images = {name: data for name, data in files.items() if name.startswith("RawImage")}
     texts = {name.partition("/")[2]: data for name, data in files.items() if name.startswith("Annotations")}
     folds = {Path(name).name: data for name, data in files.items() if name.startswith("cv_payer")}
@@ -133,7 +133,9 @@ def make_plants(root: Path) -> Path:
             points = np.array([[[4, 6 + number], [20, 9], [30, 40]][index:]])
             picture = marked((36, 48), points)
             name = f"img_{index + 9}.png"  # img_9 comes before img_10
-            Pillow.fromarray(np.where(picture > 0, 255, 0).astype(np.uint8)).save(root / field / "label_sparse" / name)
+            Pillow.fromarray(np.where((picture > 0) & (picture < 255), 255, 0).astype(np.uint8)).save(
+                root / field / "label_sparse" / name
+            )
             Pillow.fromarray(np.repeat(picture[..., None], 3, 2)).save(root / field / "rgb_undistorted" / name)
             Pillow.fromarray(picture // 2).save(root / field / "nir" / name)
     return root
