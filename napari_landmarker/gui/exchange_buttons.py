@@ -9,11 +9,9 @@ from qtpy.QtWidgets import QHBoxLayout, QMenu, QPushButton, QWidget
 from napari_landmarker.engine.errors import ProjectError
 from napari_landmarker.engine.exchange import export_annotations, export_table, read_annotations
 from napari_landmarker.engine.project import Project
-from napari_landmarker.gui.file_choice import choose_file, choose_folder, choose_new_file
+from napari_landmarker.gui.file_choice import ANNOTATION_KINDS, choose_file, choose_folder, choose_new_file
 from napari_landmarker.gui.messages import reports, tell
 from napari_landmarker.state.session import Session
-
-_KINDS = "Annotations (*.csv *.json)"
 
 
 class ExchangeButtons(QWidget):
@@ -83,7 +81,7 @@ class ExchangeButtons(QWidget):
             self.import_from(path)
 
     def _import_file(self) -> None:
-        path = choose_file(self, "File with annotations", _KINDS)
+        path = choose_file(self, "File with annotations", ANNOTATION_KINDS)
         if path is not None:
             self.import_from(path)
 

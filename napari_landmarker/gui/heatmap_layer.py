@@ -11,7 +11,8 @@ from napari.utils import Colormap
 from napari.viewer import Viewer
 
 from napari_landmarker.engine.geometry import AffineMap, FloatArray
-from napari_landmarker.gui.layers import POINTS_NAME, layer_geometry
+from napari_landmarker.gui.layers import POINTS_NAME
+from napari_landmarker.gui.looks import layer_geometry
 from napari_landmarker.state.prediction import PredictionLike
 from napari_landmarker.state.session import Session
 

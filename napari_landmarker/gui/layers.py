@@ -1,43 +1,25 @@
-"""The only code between napari layers and landmarks: the image of the open case and its points, kept in step."""
+"""The open case of a session as layers of napari: its image and its points, kept in step."""
 
 from __future__ import annotations
-
-from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 from napari.layers import Image as ImageLayer
 from napari.layers import Layer, Points
-from napari.utils.colormaps.standardize_color import transform_color
 from napari.viewer import Viewer
 
 from napari_landmarker.engine.geometry import FloatArray, Grid
-from napari_landmarker.engine.landmarks import LandmarkStatus, StatusArray
+from napari_landmarker.engine.io.image import Image
 from napari_landmarker.gui.contrast import text_colors
+from napari_landmarker.gui.looks import GAP, image_arguments, layer_geometry, point_arguments, point_style, shortened
+from napari_landmarker.gui.origin import IMAGE_KEY, ImageOrigin
 from napari_landmarker.state.session import Session
 
 POINTS_NAME = "Landmarks"
 #: Diameter of a point on the screen, in screen pixels: of the current landmark, and of all others.
 CURRENT_SIZE_PX, SIZE_PX = 20.0, 15.0
-TEXT_SIZE = 10
-#: Room between a point and its name.
-_GAP = "   "
-#: Longest name that is written on the image, in characters; the middle of a longer one is left out.
-_LONGEST_NAME = 28
-#: In the 3D view, points and names stand before the volume instead of being cut by it.
-_IN_FRONT = "translucent_no_depth"
 #: What napari's status bar says while one of our layers is active; its own words are of tools that are off here.
 _HELP = "click to place the current landmark, drag a point to move it"
-
-
-def layer_geometry(grid: Grid) -> dict[str, Any]:
-    """What a layer on this grid needs: ``scale``, ``units`` and ``axis_labels``."""
-    return {
-        "scale": (1.0,) * grid.ndim if grid.spacing is None else grid.spacing,
-        "units": ("pixel" if grid.spacing is None else "mm",) * grid.ndim,
-        "axis_labels": ("z", "y", "x")[-grid.ndim :],
-    }
 
 
 class CaseLayers:
@@ -137,10 +119,17 @@ class CaseLayers:
         rows = np.flatnonzero(shown.placed)
         self.names = tuple(shown.names[row] for row in rows)
         layer.data = shown.points[rows]
-        written = [_GAP + shortened(name) for name in self.names]
-        layer.features = {"name": np.array(self.names, dtype=object), "written": np.array(written, dtype=object)}
+        layer.features = {
+            "name": np.array(self.names, dtype=object),
+            "written": np.array([GAP + shortened(name) for name in self.names], dtype=object),
+            "status": shown.status[rows].astype(object),
+            "score": shown.score[rows],
+        }
         if len(rows):
-            self._color(layer, [project.schema.definition(name).color for name in self.names], shown.status[rows])
+            colors = [project.schema.definition(name).color for name in self.names]
+            for key, value in point_style(colors, shown.status[rows]).items():
+                setattr(layer, key, value)
+            self._color_names(layer)
         self._size()
         layer.selected_data = set()
 
@@ -151,14 +140,8 @@ class CaseLayers:
             sizes = [CURRENT_SIZE_PX if name == self.session.current else SIZE_PX for name in self.names]
             self.points.size = np.array(sizes) / pixel
 
-    def _color(self, layer: Points, colors: Sequence[str], status: StatusArray) -> None:
-        """Full disc: confirmed; full disc with white rim: edited; ring: predicted. A thin dark line sets each off."""
-        predicted, edited = status == LandmarkStatus.PREDICTED.value, status == LandmarkStatus.EDITED.value
-        border = np.tile(transform_color("black"), (len(colors), 1))
-        border[edited] = transform_color("white")
-        layer.face_color, layer.border_color = list(colors), border
-        layer.border_width = np.where(edited, 0.16, 0.08)
-        layer.symbol = np.where(predicted, "ring", "disc")
+    def _color_names(self, layer: Points) -> None:
+        """Write each name black or white, as can be read on the image there."""
         image, shown = self.session.image, self.image
         if image is not None and shown is not None:
             low, high = shown.contrast_limits
@@ -183,15 +166,17 @@ class CaseLayers:
             self._drop_overlays()
         if not same or self.image is None:
             self._clear()
-            self.image = ImageLayer(image.array, rgb=image.is_color, **layer_geometry(grid))
+            self.image = ImageLayer(image.array, **image_arguments(image))
             _refuse_native_edits(self.image)
             self.viewer.add_layer(self.image)
         else:
             self.image.data = image.array
             _set_geometry(self.image, grid)
-            if not image.is_color:
-                self.image.reset_contrast_limits()
+            _set_contrast(self.image, image)
         self.image.name = self.session.case_id
+        if self.session.project is not None:
+            path = self.session.project.image_path(self.session.case_id)
+            self.image.metadata[IMAGE_KEY] = ImageOrigin(path, image.geometry)
         self._show_points(grid)
         if had_shape != image.array.shape:
             self.viewer.reset_view()
@@ -257,14 +242,6 @@ class CaseLayers:
             camera.center = (0.0, float(target[0]), float(target[1]))
 
 
-def shortened(name: str) -> str:
-    """A name as it is written on the image: beginning and end of a long one, since long names differ in either."""
-    if len(name) <= _LONGEST_NAME:
-        return name
-    half = (_LONGEST_NAME - 1) // 2
-    return f"{name[: _LONGEST_NAME - 1 - half]}…{name[-half:]}"
-
-
 def _new_points(grid: Grid) -> Points:
     """An empty points layer on a grid, with names as text."""
     return Points(
@@ -272,16 +249,7 @@ def _new_points(grid: Grid) -> Points:
         ndim=grid.ndim,
         name=POINTS_NAME,
         features={"name": np.empty(0, dtype=object), "written": np.empty(0, dtype=object)},
-        text={
-            "string": "{written}",
-            "anchor": "upper_left",
-            "size": TEXT_SIZE,
-            "color": "white",
-            "blending": _IN_FRONT,
-        },
-        blending=_IN_FRONT,
-        # Where a slice holds no point, napari draws one of size 0; a lower limit above that would make it seen.
-        canvas_size_limits=(0, 10_000),
+        **point_arguments("{written}"),
         **layer_geometry(grid),
     )
 
@@ -296,6 +264,13 @@ def _refuse_native_edits(layer: Layer) -> None:
     layer.events.editable.connect(refuse)
     layer.events.help.connect(refuse)
     refuse()
+
+
+def _set_contrast(layer: ImageLayer, image: Image) -> None:
+    """The window that the image's file asks for, or else all its values."""
+    if not image.is_color:
+        layer.reset_contrast_limits()
+        layer.contrast_limits = image.display_range or layer.contrast_limits
 
 
 def _set_geometry(layer: Layer, grid: Grid) -> None:

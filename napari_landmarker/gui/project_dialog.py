@@ -25,7 +25,7 @@ from napari_landmarker.engine.exchange import create_project, parse_schema
 from napari_landmarker.engine.io import find_images, read_geometry
 from napari_landmarker.engine.project import Project
 from napari_landmarker.engine.schema import LandmarkSchema
-from napari_landmarker.gui.file_choice import choose_file, choose_folder
+from napari_landmarker.gui.file_choice import ANNOTATION_KINDS, choose_file, choose_folder
 
 
 class ProjectDialog(QDialog):
@@ -133,8 +133,7 @@ class ProjectDialog(QDialog):
         _fill(self.annotations, choose_folder(self, "Folder with annotations"))
 
     def _choose_annotation_file(self) -> None:
-        kinds = "Annotations (*.csv *.json)"
-        _fill(self.annotations, choose_file(self, "File with annotations", kinds))
+        _fill(self.annotations, choose_file(self, "File with annotations", ANNOTATION_KINDS))
 
     def _choose_names(self) -> None:
         path = choose_file(self, "File with the names of the landmarks", "Names (*.txt *.csv *.json)")

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
-
-import numpy as np
 
 from napari_landmarker.engine.datasets import SAMPLES, Sample, sample_project
-from napari_landmarker.engine.io import read_image, read_table
+from napari_landmarker.engine.io import read_table
 from napari_landmarker.engine.project import Project
-from napari_landmarker.gui.layers import TEXT_SIZE, layer_geometry
-
-LayerData = tuple[Any, dict[str, Any], str]
+from napari_landmarker.gui.image_finder import FoundImage
+from napari_landmarker.gui.landmark_layers import LayerData, points_layer
+from napari_landmarker.gui.origin import IMAGE_KEY
+from napari_landmarker.gui.readers import image_layers
 
 
 def fundus() -> list[LayerData]:
@@ -42,18 +40,8 @@ def open_sample(ndim: int) -> Project:
 
 def _layers(sample: Sample) -> list[LayerData]:
     path = sample.images[0]
-    image = read_image(path)
-    images = read_table(sample.folder / "landmarks.csv", lambda name: image.geometry if name == path.name else None)
-    landmarks = next(own for own in images if own.image == path.name).landmarks(sample.schema.names)
-    colors = [definition.color for definition in sample.schema.landmarks]
-    geometry = layer_geometry(image.grid)
-    points = {
-        "name": "Landmarks",
-        "features": {"name": np.array(landmarks.names, dtype=object)},
-        "text": {"string": "{name}", "anchor": "upper_left", "size": TEXT_SIZE, "color": "white"},
-        "face_color": colors,
-        "size": max(image.grid.shape) / 40,
-        **geometry,
-    }
-    shown = {"name": path.name, "rgb": image.is_color, **geometry}
-    return [(image.array, shown, "image"), (landmarks.points, points, "points")]
+    (image,) = image_layers(path)
+    geometry = image[1]["metadata"][IMAGE_KEY].geometry
+    images = read_table(sample.folder / "landmarks.csv", lambda name: geometry if name == path.name else None)
+    annotations = next(own for own in images if own.image == path.name)
+    return [image, points_layer(annotations, FoundImage(path, geometry), "Landmarks")]

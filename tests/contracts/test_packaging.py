@@ -44,6 +44,14 @@ def test_the_editable_install_has_the_manifest():
     manifest.validate_imports()
 
 
+def test_npe2_finds_the_manifest_valid(repository):
+    done = subprocess.run(
+        [sys.executable, "-m", "npe2", "validate", str(repository / "napari_landmarker" / "napari.yaml")],
+        capture_output=True, text=True, timeout=120,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
 def test_a_wheel_install_has_the_manifest_and_the_samples(wheel, tmp_path):
     with zipfile.ZipFile(wheel) as archive:
         archive.extractall(tmp_path)

@@ -9,7 +9,9 @@ import nibabel
 import numpy as np
 import pytest
 from napari import Viewer
+from napari.components import ViewerModel
 from napari.utils.notifications import notification_manager
+from npe2 import PluginManager
 from PIL import Image as PillowImage
 from pytestqt.qtbot import QtBot
 from qtpy.QtWidgets import QApplication
@@ -28,6 +30,21 @@ def viewer(make_napari_viewer: Callable[..., Viewer]) -> Viewer:
     viewer = make_napari_viewer(show=True)
     viewer.window._qt_window.resize(1400, 900)
     return viewer
+
+
+@pytest.fixture
+def plugins() -> PluginManager:
+    """napari's plugins, which a viewer with a window finds by itself."""
+    PluginManager.instance().discover()
+    return PluginManager.instance()
+
+
+@pytest.fixture
+def model(plugins: PluginManager, monkeypatch: pytest.MonkeyPatch) -> ViewerModel:
+    """A viewer without a window, which the readers and writers take for the one on the screen."""
+    model = ViewerModel()
+    monkeypatch.setattr("napari.current_viewer", lambda: model)
+    return model
 
 
 @pytest.fixture
