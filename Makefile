@@ -32,7 +32,8 @@ screenshots: setup ## The pictures in README.md, from the running tool
 	@if [ -n "$$DISPLAY$$WAYLAND_DISPLAY" ]; then $(BIN)/python scripts/screenshots.py; \
 	else xvfb-run -a -s "-screen 0 1600x1000x24" $(BIN)/python scripts/screenshots.py; fi
 
-bench: $(STAMP) ## How fast the engine is
+bench: $(STAMP) ## How fast the engine is, and whether its values agree with the reference package
+	@$(BIN)/python benchmarks/engine_agreement.py
 	@$(BIN)/python benchmarks/engine_speed.py
 
 constraints: $(STAMP) ## Pin what is installed now in constraints.txt

@@ -6,12 +6,14 @@ import subprocess
 import pytest
 
 
-@pytest.mark.parametrize("name", ["README.md", "CONTRIBUTING.md", "CHANGELOG.md"])
+@pytest.mark.parametrize(
+    "name", ["README.md", "CONTRIBUTING.md", "CHANGELOG.md", "docs/formats.md", "docs/images.md", "docs/datasets.md"]
+)
 def test_links_into_the_repository_lead_somewhere(repository, name):
     links = re.findall(r"\]\(([^)#]+)\)", (repository / name).read_text())
     for link in links:
         if not link.startswith("http"):
-            assert (repository / link).exists(), link
+            assert ((repository / name).parent / link).exists(), link
 
 
 def test_make_help_names_every_target(repository):
@@ -34,6 +36,13 @@ def test_every_command_of_the_readme_is_a_command_with_these_options(repository)
     assert {name for name, _ in rows} == set(commands)
     for name, words in rows:
         assert set(re.findall(r"--[a-z-]+", words)) <= options[name], name
+
+
+def test_the_example_in_the_readme_prints_what_it_says(repository, capsys):
+    blocks = re.findall(r"```python\n(.*?)```", (repository / "README.md").read_text(), re.S)
+    (block,) = [block for block in blocks if "heatmap_to_coord" in block]
+    exec(compile(block, "README.md", "exec"), {})
+    assert capsys.readouterr().out.strip() == block.rsplit("# ", 1)[1].strip()
 
 
 def test_shell_scripts_are_sound(repository):
