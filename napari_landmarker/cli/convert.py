@@ -30,6 +30,9 @@ def convert(
         str | None,
         typer.Option(help="Landmarks in order, with commas between, or a file with one name a line."),
     ] = None,
+    several: Annotated[
+        bool, typer.Option("--several", help="Take points of one name as several points of one landmark.")
+    ] = False,
     overwrite: Annotated[bool, typer.Option("--overwrite", help="Replace OUT if it is there.")] = False,
 ) -> None:
     """Convert annotations from one format to another, and say what the new format cannot carry."""
@@ -37,9 +40,13 @@ def convert(
     from napari_landmarker.engine.io.convert import convert as convert_files
 
     order = None if names is None else parse_schema(names).names
-    done = convert_files(source, target, to=to, image=image, images=images, names=order, overwrite=overwrite)
+    done = convert_files(
+        source, target, to=to, image=image, images=images, names=order, several=several, overwrite=overwrite
+    )
     counts = [f"{n} {word}{'s' * (n != 1)}" for n, word in ((done.n_points, "point"), (done.n_images, "image"))]
     typer.echo(f"Converted {counts[0]} of {counts[1]}: {shown(target)}")
+    for sentence in done.doubts:
+        typer.secho(f"Please check: {sentence}", fg=typer.colors.YELLOW)
     if done.lost:
         typer.echo("Not carried over:")
     for sentence in done.lost:

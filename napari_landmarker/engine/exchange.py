@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import os
-import unicodedata
-from collections.abc import Iterable, Mapping, Sequence
-from pathlib import Path, PurePosixPath
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path
 from typing import Literal
 
 from napari_landmarker.engine.errors import AnnotationError
@@ -19,6 +18,7 @@ from napari_landmarker.engine.io.annotations import (
 from napari_landmarker.engine.io.atomic import read_json
 from napari_landmarker.engine.io.fields import entries_of
 from napari_landmarker.engine.io.image import ImageGeometry
+from napari_landmarker.engine.io.image_names import ImageIndex
 from napari_landmarker.engine.io.paths import whole_path
 from napari_landmarker.engine.landmarks import LandmarkSet, LandmarkStatus
 from napari_landmarker.engine.project import Project, Split
@@ -112,8 +112,9 @@ def read_annotations(project: Project, path: Path | str) -> dict[str, LandmarkSe
         raise AnnotationError(f"{path} does not exist: choose a folder of annotations, or a file.")
     files = find_annotations(path) if path.is_dir() else [path]
     found: dict[str, LandmarkSet] = {}
+    case_of = _cases(project)
     for file in files:
-        for case_id, landmarks in _read_file(project, file):
+        for case_id, landmarks in _read_file(project, file, case_of):
             if case_id in found:
                 raise AnnotationError(f"{file} annotates '{case_id}' a second time: keep one file for each image.")
             found[case_id] = landmarks
@@ -177,35 +178,37 @@ def _truths(project: Project, case_ids: Sequence[str] | None) -> list[tuple[str,
     return [(case_id, truth) for case_id, truth in truths if truth.by_person.any()]
 
 
-def _read_file(project: Project, file: Path) -> list[tuple[str, LandmarkSet]]:
+def _read_file(project: Project, file: Path, case_of: Callable[[str, Path], str]) -> list[tuple[str, LandmarkSet]]:
     """What a file says of the cases of a project; where it names no image, its own name does."""
     schema = project.schema
 
-    def case_of(image: str | None) -> str:
-        return _case_of(project, image or annotation_stem(file), file)
+    def case(image: str | None) -> str:
+        return case_of(image or annotation_stem(file), file)
 
     def geometry_of(image: str | None) -> ImageGeometry:
-        return project.geometry(case_of(image))
+        return project.geometry(case(image))
 
     read = read_annotation_file(file, geometry_of, schema.names, schema.instances > 1)
-    return [(case_of(one.image), one.landmarks(schema.names, schema.instances, file)) for one in read]
+    return [(case(one.image), one.landmarks(schema.names, schema.instances, file)) for one in read]
 
 
-def _case_of(project: Project, image_name: str, file: Path) -> str:
-    """The case of an image: by its file name, with folders where several have that name, or by its id."""
-    parts = [part for part in _parts(image_name) if part not in ("..", "/")]
-    images = {case.id: _parts(project.image_path(case.id)) for case in project.cases}
-    by_name = [key for key, image in images.items() if parts and image[-1] == parts[-1]]
-    by_folder = [key for key in by_name if images[key][-len(parts) :] == parts]
-    by_id = [key for key in images if [key] == parts]
-    found = (by_folder if len(by_name) > 1 else by_name) or by_name or by_id
-    if not found:
-        raise AnnotationError(
-            f"{file} is of the image '{image_name}', which is not in this project: add that image first."
-        )
-    if len(found) > 1:
-        raise AnnotationError(f"{file} is of '{image_name}', and {len(found)} images have that name: rename them.")
-    return found[0]
+def _cases(project: Project) -> Callable[[str, Path], str]:
+    """A search for the case of an image that a file names: by its file name, or by its id."""
+    ids = [case.id for case in project.cases]
+    by_path = ImageIndex(str(project.image_path(key)) for key in ids)
+    by_id = ImageIndex(ids)
+
+    def case_of(image: str, file: Path) -> str:
+        found = by_path.find_moved(image) or by_id.find_moved(image)
+        if not found:
+            raise AnnotationError(
+                f"{file} is of the image '{image}', which is not in this project: add that image first."
+            )
+        if len(found) > 1:
+            raise AnnotationError(f"{file} is of '{image}', and {len(found)} images have that name: rename them.")
+        return ids[found[0]]
+
+    return case_of
 
 
 def _label(project: Project, case_id: str) -> str:
@@ -215,11 +218,6 @@ def _label(project: Project, case_id: str) -> str:
     while count < len(own) and any(other[-count:] == own[-count:] for other in paths.values()):
         count += 1
     return "/".join(own[-count:])
-
-
-def _parts(path: Path | str) -> list[str]:
-    """The parts of a path as any system writes it, with accents written in one way."""
-    return list(PurePosixPath(unicodedata.normalize("NFC", str(path).replace("\\", "/"))).parts)
 
 
 def _is_file(path: Path) -> bool:

@@ -112,7 +112,42 @@ def test_an_image_tells_how_it_is_stored(tmp_path: Path) -> None:
     image = Image(np.zeros(geometry.grid.shape, np.uint8), geometry.grid, geometry.stored)
     for given in (geometry, image):
         np.testing.assert_allclose(read_landmarks(path, given).point("a"), point, atol=1e-12)
-    assert not np.allclose(read_landmarks(path, geometry.grid).point("a"), point)  # a grid alone: stored as shown
+    with pytest.raises(AnnotationError, match=r"a\.csv counts voxels as the image file stores them.*read_image"):
+        read_landmarks(path, geometry.grid)
+    wx, wy, wz = geometry.grid.index_to_world(point)
+    path.write_text(f"landmark,x,y,z,x_mm,y_mm,z_mm\na,{x},{y},{z},{wx},{wy},{wz}\nb,,,,,,\n")
+    read = read_landmarks(path, geometry.grid)  # millimetres need no more than the grid
+    np.testing.assert_allclose(read.point("a"), point, atol=1e-12)
+    assert (read.grid, read.status_of("b")) == (geometry.grid, LandmarkStatus.UNPLACED)
+    path.write_text("landmark,x_mm,y_mm\na,1,2\n")
+    with pytest.raises(AnnotationError, match="in 2D, but its image is a volume"):
+        read_landmarks(path, geometry.grid)
+
+
+@pytest.mark.parametrize("kind", ["csv", "csv-wide"])
+def test_voxels_of_which_the_storage_is_not_known_are_not_written(tmp_path: Path, kind: str) -> None:
+    grid = turned().grid  # of a file that says how it lies, but no size of its voxels
+    one = ImageAnnotations("v.mha", grid, entries_of(two(grid)))
+    with pytest.raises(AnnotationError, match=r"a\.csv counts voxels as the image file stores them.*\.mrk\.json"):
+        write_annotation_file(tmp_path / "a.csv", [one], ANNOTATION_FORMATS[kind])
+    assert not (tmp_path / "a.csv").exists()
+    write_landmarks(two(grid), tmp_path / "a.mrk.json")
+    np.testing.assert_allclose(read_landmarks(tmp_path / "a.mrk.json", grid).points, two(grid).points)
+
+
+def test_a_wide_table_of_an_image_without_a_name_is_found_again(tmp_path: Path) -> None:
+    path = tmp_path / "a.csv"
+    one = ImageAnnotations(None, Grid.without_image(2), entries_of(two(FLAT)))
+    write_annotation_file(path, [one], ANNOTATION_FORMATS["csv-wide"])
+    assert path.read_text().startswith("a_x,a_y,b_x,b_y\n")
+    np.testing.assert_allclose(read_landmarks(path).points, two(FLAT).points)
+    for text in ("a_x,a_y,age\n1,2,3\n", "a_x,a_y\n1,2\n3,4\n"):  # another program's numbers
+        path.write_text(text)
+        with pytest.raises(AnnotationError, match=r"a\.csv is no table of landmarks: its first line must name"):
+            find_format(path)
+    path.write_bytes("image;landmark;x;y\na.png;Höcker;1;2\n".encode("latin-1"))
+    with pytest.raises(AnnotationError, match=r"a\.csv is no text in UTF-8: .*in Excel, as CSV UTF-8"):
+        find_format(path)
 
 
 def test_one_image_of_many(tmp_path: Path) -> None:

@@ -68,7 +68,12 @@ def test_points_visibility_and_instances(tmp_path: Path) -> None:
     first, second = read_coco(path, nowhere)
     assert (first.image, second.image) == ("set/a.png", "set/b.png")
     assert first.grid == Grid((20, 30))
-    assert first.unread == ("annotations without keypoints", "segmentations", "the lines of the skeleton")
+    assert first.unread == (
+        "annotations without keypoints",
+        "segmentations",
+        "the lines of the skeleton",
+        "the keys 'info', 'licence', 'track' of other programs",
+    )
     landmarks = first.landmarks(["tail", "head", "wing"])
     assert landmarks.status.tolist() == [
         ["confirmed", "unplaced"], ["confirmed", "confirmed"], ["unplaced", "confirmed"],
@@ -113,7 +118,27 @@ def test_instances_that_are_gone(tmp_path: Path) -> None:
     path = written(tmp_path / "a.json", changed)
     entries = {"head": placed(6, 1), "tail": placed(1, 1), "wing": placed(2, 2)}
     write_coco(path, [ImageAnnotations("set/a.png", Grid((20, 30)), entries)])
+    now = json.loads(path.read_text())["annotations"]
+    assert [item["id"] for item in now] == [1, 4, 5]  # a box that another program drew stays
+    assert (now[2]["bbox"], now[2]["num_keypoints"]) == ([0, 0, 9, 9], 0)
+    changed["annotations"][2]["bbox"] = [1, 2, 5, 4]  # around its points
+    write_coco(written(path, changed), [ImageAnnotations("set/a.png", Grid((20, 30)), entries)])
     assert [item["id"] for item in json.loads(path.read_text())["annotations"]] == [1, 4]
+
+
+def test_a_person_without_keypoints_and_a_box_of_others_stay(tmp_path: Path) -> None:
+    changed = content()
+    changed["annotations"][1]["bbox"] = [0, 0, 20, 20]
+    nobody = {"id": 9, "image_id": 7, "category_id": 2, "keypoints": [0] * 9, "bbox": [9, 9, 4, 4], "num_keypoints": 0}
+    path = written(tmp_path / "a.json", changed | {"annotations": [*changed["annotations"], nobody]})
+    (first, _) = read_coco(path, nowhere)
+    assert "boxes" in first.unread
+    head = Entry(np.array([1.0, 2.0]), CONFIRMED)
+    moved = {name: (head, *given[1:]) for name, given in first.entries.items()}
+    write_coco(path, [ImageAnnotations("set/a.png", Grid((20, 30)), moved)])
+    now = {item["id"]: item for item in json.loads(path.read_text())["annotations"]}
+    assert now[9] == nobody
+    assert (now[4]["bbox"], now[4]["area"]) == ([0, 0, 20, 20], 68)
 
 
 def test_a_new_file(tmp_path: Path) -> None:

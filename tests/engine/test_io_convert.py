@@ -90,7 +90,7 @@ def test_many_files_become_one_and_one_becomes_many(tmp_path: Path) -> None:
         (
             "a.tps",
             (
-                "The names of the landmarks (a, b, c): in the file they are told apart by their order.",
+                "The names of the landmarks, which are told apart by their order in the file: a, b, c.",
                 "That 1 landmark is absent: absent and not yet placed look the same.",
                 "That 1 point came from a model: all points count as placed by a person.",
                 "The scores of 1 point.",
@@ -248,6 +248,10 @@ def test_the_command(tmp_path: Path) -> None:
     assert done.exit_code == 0, done.output
     assert "Converted 3 points of 1 image: " in done.output
     assert "Not carried over:\n  - The locks of 1 point.\n" in done.output
+    assert "Please check" not in done.output
+    write_image(tmp_path / "other.png", (4, 30))
+    table = [str(tmp_path / "a.csv"), str(tmp_path / "b.csv"), "--image", str(tmp_path / "other.png"), "--several"]
+    assert "Please check: 1 point of 3 lies outside its image" in run(app, table).output
     again = run(app, [str(tmp_path / "one.json"), str(tmp_path / "a.csv"), "--names", "c,b,a", "--overwrite"])
     assert again.exit_code == 0, again.output
     assert [row["landmark"] for row in rows_of(tmp_path / "a.csv")] == ["c", "b", "a", "a"]

@@ -122,6 +122,7 @@ def landmarks(grid: Grid) -> LandmarkSet:
         ("a.mrk.json", Grid((20, 30, 40)), "px", None),
         ("a.fcsv", Grid((20, 30, 40), (3.0, 1.5, 0.5)), "mm", "RAS"),
         ("a.csv", Grid((20, 30), (0.5, 0.5)), "px", None),
+        ("a.csv", Grid((20, 30, 40), (3.0, 1.5, 0.5)), "mm", "LPS"),
     ],
 )
 def test_landmarks(tmp_path: Path, name: str, grid: Grid, unit: str, system: str | None) -> None:
@@ -139,6 +140,21 @@ def test_landmarks(tmp_path: Path, name: str, grid: Grid, unit: str, system: str
         assert dict(said.lines())["Landmarks"] == "2: sella, nasion"
     if name == "a.mrk.json":
         assert dict(said.lines())["Points"] == "1 placed (1 confirmed), 1 absent, 1 unplaced"
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "system"),
+    [
+        ("a.csv", "landmark,x_ras_mm,y_ras_mm,z_ras_mm\na,1,2,3\n", "RAS"),
+        ("a.csv", "landmark,x_mm,y_mm\na,1,2\n", None),
+        ("a.tps", "LM3=1\n1 2 3\nCOMMENT=RAS mm\n", "RAS"),
+        ("a.fcsv", "# columns = label,x,y,z,sel,vis\na,1,2,3,1,1\n", "RAS"),
+        ("a.mrk.json", '{"markups": [{"type": "Fiducial", "controlPoints": []}]}', "LPS"),
+    ],
+)
+def test_the_system_in_which_millimetres_are_read(tmp_path: Path, name: str, text: str, system: str | None) -> None:
+    (tmp_path / name).write_text(text)
+    assert describe_annotations(tmp_path / name).system == system
 
 
 @needs_shared

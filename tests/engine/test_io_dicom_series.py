@@ -293,6 +293,14 @@ def test_pictures_in_a_folder_stay_apart(tmp_path: Path, sop_class: str, tags: d
         read_image(tmp_path)
 
 
+@pytest.mark.parametrize("name", ["slice{}.MR", "a{}.img"])
+def test_a_folder_of_a_series_may_have_files_of_any_name(tmp_path: Path, name: str) -> None:
+    paths = write_series(tmp_path, VOLUME, name=name)
+    (tmp_path / "README").write_text("no image")
+    for path in (tmp_path, paths[1]):
+        require_places(read_image(path), paths)
+
+
 def test_a_tree_is_searched_without_opening_what_is_no_image(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     write_series(tmp_path / "p2" / "ct", VOLUME, name="IM{}")
     write_series(tmp_path / "p10" / "ct", VOLUME, name="1.2.840.{}")

@@ -228,3 +228,10 @@ def test_a_picture_that_pillow_can_only_half_read(tmp_path: Path, capfd: pytest.
     Pillow.fromarray(np.tile(PICTURE, (9, 9))).save(path)
     path.write_bytes(path.read_bytes()[:-200])
     assert_refused(path, capfd, by_header=False)
+
+
+def test_a_space_with_time_is_refused(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    fields = "type: uchar\ndimension: 3\nsizes: 2 2 2\nencoding: raw\nspace: left-posterior-superior-time\n"
+    steps = "space directions: (1,0,0,0) (0,1,0,0) (0,0,1,0)\n"
+    (tmp_path / "image.nrrd").write_bytes(f"NRRD0005\n{fields}{steps}\n".encode() + bytes(8))
+    assert_refused(tmp_path / "image.nrrd", capfd)

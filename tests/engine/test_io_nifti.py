@@ -254,3 +254,17 @@ def test_a_size_without_a_unit_is_noted(tmp_path: Path) -> None:
         image.header.set_xyzt_units(unit)
         notes = read_geometry(save(image, tmp_path / "image.nii")).notes
         assert any("unit" in note for note in notes) == noted
+
+
+def test_a_file_that_states_two_places_says_which_one_counts(tmp_path: Path) -> None:
+    image, path = volume(), tmp_path / "a.nii"
+    for turn, expected in ((0.0, ()), (0.2, ("The file states two places in the patient (sform and qform)",))):
+        image.set_qform(affine(turn), 1)
+        image.set_sform(affine(), 1)
+        image.header.set_xyzt_units("mm")
+        nibabel.save(image, path)
+        read = read_image(path)
+        np.testing.assert_allclose(read.grid.spacing, [3, 1.25, 0.5])
+        assert np.abs(read.grid.direction).max() == pytest.approx(1)  # straight, as the sform is
+        assert len(read.notes) == len(expected)
+        assert all(note.startswith(start) for note, start in zip(read.notes, expected, strict=True))

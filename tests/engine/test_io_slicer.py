@@ -367,7 +367,7 @@ def test_descriptions_and_locks(tmp_path: Path) -> None:
     (one,) = read_annotation_file(path)
     (entry,) = one.entries["a"]
     assert (entry.description, entry.locked) == ("tip", True)
-    assert one.unread == ("1 markup of other kinds",)
+    assert one.unread == ("1 markup of other kinds", "the keys 'more', 'display', 'mine' of other programs")
     new = tmp_path / "b.mrk.json"
     write_annotation_file(new, [one])
     (point,) = load(new)["markups"][0]["controlPoints"]

@@ -78,6 +78,22 @@ def test_status_score_and_description(tmp_path: Path) -> None:
     assert [image.entries[name][0].description for name in "pqrs"] == ["seen", "", "=bent", ""]
 
 
+def test_a_comma_is_no_decimal_comma_beside_points(tmp_path: Path) -> None:
+    path = save(tmp_path / "a.tsv", "landmark\tx\ty\n1.1\t1,024\t2,5\n")  # a tooth; 1,024 as German Excel writes it
+    assert only(path).landmarks().points.tolist() == [[2.5, 1.024]]
+    path = save(tmp_path / "a.tsv", "landmark\tx\ty\na\t1,024\t20.25\n")  # as English Excel shows a thousand
+    with pytest.raises(AnnotationError, match=r"'1,024' in the column 'x' while other numbers have a point"):
+        only(path)
+
+
+def test_two_columns_for_one_coordinate_are_not_guessed_at(tmp_path: Path) -> None:
+    path = save(tmp_path / "a.csv", "landmark,x,y,z,i,j,k\na,10.5,20.5,30.5,1,2,3\n")
+    with pytest.raises(AnnotationError, match=r"a\.csv has both columns 'x' and 'i'"):
+        only(path)
+    path = save(tmp_path / "b.csv", "landmark,label,x,y\na,left,1,2\n")
+    assert only(path).unread == ("the column 'label'",)
+
+
 def test_instances(tmp_path: Path) -> None:
     text = "image,landmark,instance,x,y\na,p,3,1,2\na,p,1,3,4\na,q,,5,6\n"
     landmarks = only(save(tmp_path / "a.csv", text), flat()).landmarks()
@@ -122,10 +138,15 @@ def test_millimetres(tmp_path: Path) -> None:
 
 def test_pixels_and_millimetres_together(tmp_path: Path) -> None:
     head = "image,landmark,x,y,z,x_mm,y_mm,z_mm\n"
-    path = save(tmp_path / "a.csv", head + "v,p,1,2,3,7,8,9\nv,q,,,,1,2,3\n")
-    assert only(path).landmarks().world().tolist() == [[7, 8, 9], [1, 2, 3]]
     geometry = turned((1.0, 1.0, 1.0))
-    assert only(path, geometry).landmarks().point("p").tolist() == geometry.stored.inverse.apply([3, 2, 1]).tolist()
+    index = geometry.stored.inverse.apply([3, 2, 1])
+    x, y, z = geometry.grid.index_to_world(index) + np.array([0.4, 0, 0])  # as far as rounded voxels may be off
+    path = save(tmp_path / "a.csv", head + f"v,p,1,2,3,{x},{y},{z}\nv,q,,,,1,2,3\n")
+    assert only(path).landmarks().world().tolist() == [[x, y, z], [1, 2, 3]]
+    assert only(path, geometry).landmarks().point("p").tolist() == index.tolist()
+    path = save(tmp_path / "c.csv", head + f"v,p,1,2,3,{-x},{-y},{z}\n")  # RAS that does not say so
+    with pytest.raises(AnnotationError, match=r"c\.csv, line 2, gives voxels and millimetres that lie .* voxels apart"):
+        only(path, geometry)
     path = save(tmp_path / "b.csv", head + "v,p,1,2,3,,,\nv,q,,,,1,2,3\n")
     with pytest.raises(AnnotationError, match=r"b\.csv, line 3, is in millimetres while others are in pixels"):
         only(path)

@@ -306,3 +306,10 @@ def test_compressed_deep_colours_keep_their_bits(tmp_path: Path) -> None:
     image = read_image(tmp_path / "deep.tif")
     assert image.array.dtype == np.uint16
     np.testing.assert_array_equal(image.array, colours)
+
+
+def test_colours_that_are_not_red_green_and_blue_are_refused(tmp_path: Path) -> None:
+    picture = Pillow.fromarray(np.random.default_rng(3).integers(0, 255, (9, 8, 3), dtype="uint8"))
+    picture.convert("YCbCr").save(tmp_path / "a.tif")
+    with pytest.raises(ImageError, match=r"a\.tif has 3 channels that are not red, green and blue"):
+        read_image(tmp_path / "a.tif")

@@ -124,6 +124,17 @@ def test_specimens_of_one_image_are_instances(tmp_path: Path) -> None:
     assert [image.image for image in read_tps(path, lambda name: flat(), None)] == ["first", "second"]
 
 
+def test_specimens_without_landmarks_and_curves_stay(tmp_path: Path) -> None:
+    curves = "CURVES=1\nPOINTS=1\n1 2\n"
+    ends = [f"{more}IMAGE=a.png\nID={i}\n" for i, more in enumerate(("", curves, "VARIABLES=sex\n"))]
+    text = f"LM=1\n5 6\n{ends[0]}LM=1\n7 8\n{ends[1]}LM=1\n-1 -1\n{ends[2]}"
+    path = save(tmp_path / "a.tps", text)
+    (one,) = read_tps(path, lambda name: flat((20, 30)), None)
+    assert one.unread == ("curves", "the lines VARIABLES=")
+    write_tps(path, [ImageAnnotations("a.png", Grid((20, 30)), {"1": one.entries["1"][:1]})])
+    assert path.read_text() == text.replace("5 6", "5.0 6.0").replace("7 8", "-1 -1")
+
+
 def test_three_dimensions_say_which_way_they_run(tmp_path: Path) -> None:
     path = save(tmp_path / "a.tps", "LM3=2\n1 2 3\nNA NA NA\nCOMMENT=RAS mm\nIMAGE=v.nii\n")
     (image,) = read_tps(path, nowhere, None)

@@ -38,6 +38,7 @@ class Capabilities:
         locked: whether a point can be locked.
         image_size: whether the image's size must be known to write (and, without an image, to read) it.
         states_size: whether the file itself states the image's size.
+        as_stored: whether voxels are those of the volume as its file stores them, and not as it is shown.
     """
 
     dimensions: tuple[int, ...]
@@ -53,6 +54,7 @@ class Capabilities:
     locked: bool = False
     image_size: bool = False
     states_size: bool = False
+    as_stored: bool = False
 
 
 @dataclass(frozen=True, eq=False)

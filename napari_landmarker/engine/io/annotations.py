@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from napari_landmarker.engine.errors import AnnotationError
@@ -11,7 +12,7 @@ from napari_landmarker.engine.io.annotation_format import AnnotationFormat, Geom
 from napari_landmarker.engine.io.atomic import read_json
 from napari_landmarker.engine.io.coco import COCO
 from napari_landmarker.engine.io.fcsv import FCSV
-from napari_landmarker.engine.io.fields import entries_of
+from napari_landmarker.engine.io.fields import Entry, entries_of
 from napari_landmarker.engine.io.image import Image, ImageGeometry
 from napari_landmarker.engine.io.image_names import find_image
 from napari_landmarker.engine.io.isbi import ISBI
@@ -19,6 +20,7 @@ from napari_landmarker.engine.io.labelme import LABELME, write_labelme
 from napari_landmarker.engine.io.paths import file_name, natural_order
 from napari_landmarker.engine.io.slicer import SLICER, write_slicer
 from napari_landmarker.engine.io.table import CSV_LONG
+from napari_landmarker.engine.io.table_text import read_sheet
 from napari_landmarker.engine.io.table_wide import CSV_WIDE
 from napari_landmarker.engine.io.tps import TPS
 from napari_landmarker.engine.landmarks import LandmarkSet
@@ -56,8 +58,8 @@ def read_landmarks(
 
     Args:
         path: the file.
-        grid: geometry of the image. An `Image` or an `ImageGeometry` also tells how the image is stored, which tables
-            of voxels need; a `Grid` is taken for one that is stored as it is shown. Without it, points are in the frame
+        grid: geometry of the image. An `Image` or an `ImageGeometry` also tells how the image is stored, without which
+            tables of voxels are refused; of a `Grid`, their millimetres are read. Without it, points are in the frame
             that the file itself gives: pixels, or the world in mm (then `LandmarkSet.world` is right).
         names: the landmarks there may be, in the order of the result; None takes those of the file.
         image_name: the image's file name: which image of a file of many, and a check that the file belongs to it.
@@ -66,8 +68,10 @@ def read_landmarks(
     Raises:
         AnnotationError: if the file cannot be read or does not belong to the image or its landmarks.
     """
-    path, geometry = Path(path), _geometry(grid)
+    path = Path(path)
     known = find_format(path)
+    volume = grid if isinstance(grid, Grid) and grid.ndim == 3 and known.capabilities.as_stored else None
+    geometry = _geometry(grid) if volume is None else None
     repeats = instances is not None and instances > 1
     asked: set[str | None] = set()
 
@@ -78,6 +82,7 @@ def read_landmarks(
         return geometry if None in (name, image_name) or _same_image(str(name), str(image_name)) else None
 
     one = _one_of(_read(known, path, geometry_of, names, repeats), image_name, path)
+    one = one if volume is None or not volume.has_image else _in_volume(one, volume, path)
     return one.landmarks(names, instances, path)
 
 
@@ -85,8 +90,9 @@ def write_landmarks(landmarks: LandmarkSet, path: Path | str, image_path: Path |
     """Write the landmarks of one image; the ending of the file's name says in which format.
 
     ``.json`` is written as labelme does (or, where the file is there and is of another kind, as that), ``.mrk.json`` as
-    3D Slicer, ``.csv`` as a long table. What else is in a file stays where the format can tell it apart; a table is
-    replaced.
+    3D Slicer, ``.csv`` as a long table. Other shapes, points and keys in a file of labelme or 3D Slicer stay, and in
+    one of COCO or TPS other images too: these are merged with what is in the file. A table or ISBI text is replaced
+    (of the text, the classes stay).
 
     Args:
         landmarks: the landmarks.
@@ -169,6 +175,12 @@ def find_format(path: Path | str) -> AnnotationFormat:
         return found
     if path.suffix.lower() == ".json":
         read_json(path, "an annotation file", AnnotationError)
+    elif CSV_LONG in candidates:
+        read_sheet(path, bool)
+        raise AnnotationError(
+            f"{path} is no table of landmarks: its first line must name the columns image, landmark, x, y, "
+            "or image, <name>_x, <name>_y for each landmark."
+        )
     kinds = ", ".join(known.name for known in candidates)
     raise AnnotationError(f"{path} is none of {kinds}: choose an annotation file of one of these kinds.")
 
@@ -251,6 +263,33 @@ def _one_of(read: Sequence[ImageAnnotations], image_name: str | None, path: Path
             f"{path} is of another image: it was made for {file_name(str(stated[0]))}, not for {file_name(image_name)}."
         )
     raise AnnotationError(f"{path} has nothing on {file_name(image_name)}: choose the file of that image.")
+
+
+def _in_volume(one: ImageAnnotations, grid: Grid, path: Path) -> ImageAnnotations:
+    """Points of a table in the world as index coordinates of a volume.
+
+    Raises:
+        AnnotationError: if they are voxels as stored, as a grid tells only how the volume is shown.
+    """
+    placed = any(entry.point is not None for given in one.entries.values() for entry in given)
+    if placed and one.grid.ndim != grid.ndim:
+        raise AnnotationError(
+            f"{path} has points in {one.grid.ndim}D, but its image is a volume: choose its own image."
+        )
+    if placed and one.grid.spacing is None:
+        raise AnnotationError(
+            f"{path} counts voxels as the image file stores them, which a grid does not tell: "
+            "give what read_image or read_geometry returns."
+        )
+    if placed and grid.spacing is None:
+        raise AnnotationError(f"{path} is in millimetres, but its image states no spacing: set the spacing first.")
+
+    def moved(entry: Entry) -> Entry:
+        if entry.point is None:
+            return entry
+        return replace(entry, point=grid.world_to_index(one.grid.index_to_world(entry.point)))
+
+    return replace(one, grid=grid, entries={name: tuple(map(moved, given)) for name, given in one.entries.items()})
 
 
 def _several(path: Path) -> AnnotationError:

@@ -28,10 +28,18 @@ from napari_landmarker.engine.io.annotation_format import (
     GeometryOf,
     ImageAnnotations,
 )
-from napari_landmarker.engine.io.coco_content import CocoContent, Item, Key, own_list, read_coco_content, size_of
-from napari_landmarker.engine.io.coco_write import DESCRIPTION, OCCLUDED, SCORE, STATUS, CocoWriter
-from napari_landmarker.engine.io.fields import Entry, as_score, with_gaps
+from napari_landmarker.engine.io.coco_content import PARTS, CocoContent, Item, Key, own_list, read_coco_content, size_of
+from napari_landmarker.engine.io.coco_write import DESCRIPTION, OCCLUDED, SCORE, STATUS, CocoWriter, is_box_of_points
+from napari_landmarker.engine.io.fields import Entry, as_score, other_keys, with_gaps
 from napari_landmarker.engine.landmarks import LandmarkStatus
+
+#: Keys that are read, or follow from those that are; others belong to other programs.
+_IMAGE_KEYS = ("id", "file_name", "width", "height")
+_CATEGORY_KEYS = ("id", "name", "supercategory", "keypoints", "skeleton")
+_ANNOTATION_KEYS = (
+    "id", "image_id", "category_id", "iscrowd", "segmentation", "keypoints", "num_keypoints", "bbox", "area",
+    STATUS, SCORE, DESCRIPTION,
+)  # fmt: skip
 
 
 def read_coco(path: Path | str, geometry_of: GeometryOf) -> list[ImageAnnotations]:
@@ -54,7 +62,7 @@ def write_coco(path: Path | str, images: Iterable[ImageAnnotations]) -> None:
 
     Landmarks of a new file are of one category ``landmarks``. In a file that is there, landmarks belong to the category
     that has their names; new ones join its category, or where it has several, one called ``landmarks``. An annotation's
-    ``num_keypoints`` is updated, and, where its points moved and it has no segmentation, ``bbox`` and ``area`` too.
+    ``num_keypoints`` is updated, and, where ``bbox`` is the box around its points, ``bbox`` and ``area`` too.
     Images and landmarks of the file that are not written stay.
 
     Raises:
@@ -98,9 +106,16 @@ def _unread(content: CocoContent, key: Key) -> tuple[str, ...]:
     found = {
         "annotations without keypoints": key in content.others,
         "segmentations": any(item.get("segmentation") for item in own),
+        "boxes": any(item.get("bbox") and not item.get("segmentation") and not is_box_of_points(item) for item in own),
         "the lines of the skeleton": skeleton,
     }
-    return tuple(words for words, there in found.items() if there)
+    keys = other_keys(
+        (content.content, PARTS),
+        (content.images[key], _IMAGE_KEYS),
+        *((item, _ANNOTATION_KEYS) for item in own),
+        *((category.item, _CATEGORY_KEYS) for category in content.categories.values()),
+    )
+    return (*(words for words, there in found.items() if there), *keys)
 
 
 def _entries(item: Item, names: list[str], path: Path) -> list[Entry]:

@@ -13,7 +13,8 @@ from napari_landmarker.engine.io.atomic import read_json
 from napari_landmarker.engine.io.fields import FARTHEST, as_name, as_numbers
 from napari_landmarker.engine.io.image_names import as_image_name
 
-_PARTS = ("images", "annotations", "categories")
+#: The lists of a COCO file.
+PARTS = ("images", "annotations", "categories")
 
 Key = int | str
 Item = dict[str, Any]
@@ -63,7 +64,7 @@ def read_coco_content(path: Path) -> CocoContent:
         AnnotationError: if the file cannot be read, is no COCO file, or its parts do not belong together.
     """
     content = read_json(path, "a COCO file", AnnotationError)
-    for part in _PARTS:
+    for part in PARTS:
         items = content.get(part)
         if not isinstance(items, list) or not all(isinstance(item, dict) for item in items):
             raise AnnotationError(f"{path} is not a COCO file: it has no list of {part}.")

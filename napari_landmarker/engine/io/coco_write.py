@@ -102,12 +102,17 @@ class CocoWriter:
         if len(coco.categories) == 1:
             number = next(iter(coco.categories))
         else:
-            number = next((key for key, c in coco.categories.items() if c.item.get("name") == "landmarks"), None)
-        if number is None:
-            item: Item = {"id": _next_id(coco.content["categories"]), "name": "landmarks", "keypoints": []}
-            item |= {"supercategory": "landmarks", "skeleton": []}
+            named = [key for key, c in coco.categories.items() if c.item.get("name") == "landmarks"]
+            number = named[0] if named else _next_id(coco.content["categories"])
+        if number not in coco.categories:
+            item: Item = {
+                "id": number,
+                "name": "landmarks",
+                "supercategory": "landmarks",
+                "keypoints": [],
+                "skeleton": [],
+            }
             coco.content["categories"].append(item)
-            number = item["id"]
             coco.categories[number] = Category(item, [])
         category = coco.categories[number]
         category.names += new
@@ -127,20 +132,23 @@ class CocoWriter:
         said = any(entry.status is not LandmarkStatus.UNPLACED for given in entries.values() for entry in given)
         while len(items) < count and (said or items):
             item: Item = {"id": self._next_annotation, "image_id": image, "category_id": number, "iscrowd": 0}
-            item |= {"segmentation": [], "keypoints": [0, 0, 0] * len(category.names), "num_keypoints": -1}
+            item |= {"segmentation": [], "keypoints": [0, 0, 0] * len(category.names), "bbox": _box([])}
             self._next_annotation += 1
             items.append(item)
             all_of_them.append(item)
         for instance, item in enumerate(list(items)):
+            only_points = any(item["keypoints"][2::3]) and not item.get("segmentation")
+            only_points = only_points and (item.get("bbox") is None or is_box_of_points(item))
             now = {name: given[instance] if instance < len(given) else _NOTHING for name, given in entries.items()}
             _fill_annotation(item, category.names, now, f"{self._path}, annotation {item['id']},")
-            if instance >= count and not item["num_keypoints"] and not item.get("segmentation"):
+            if instance >= count and only_points and not item["num_keypoints"]:
                 items.remove(item)
                 self._coco.content["annotations"] = all_of_them = [a for a in all_of_them if a is not item]
 
 
 def _fill_annotation(item: Item, names: Sequence[str], entries: Mapping[str, Entry], source: str) -> None:
     """Set what one annotation says of some of its keypoints."""
+    boxed = is_box_of_points(item)
     before: list[Any] = item["keypoints"]
     keypoints = list(before)
     status, score, text = (own_list(item, key, len(names), source) for key in (STATUS, SCORE, DESCRIPTION))
@@ -158,17 +166,25 @@ def _fill_annotation(item: Item, names: Sequence[str], entries: Mapping[str, Ent
         else:
             keypoints[triple] = [float(entry.point[1]), float(entry.point[0]), 1 if hidden else 2]
     item["keypoints"] = keypoints
-    placed = [(keypoints[i], keypoints[i + 1]) for i in range(0, len(keypoints), 3) if keypoints[i + 2]]
-    new = item.get("num_keypoints") == -1
-    item["num_keypoints"] = len(placed)
-    if (new or keypoints != before) and not item.get("segmentation"):
-        item["bbox"] = _box(placed)
+    item["num_keypoints"] = len(_placed(keypoints))
+    if boxed:
+        item["bbox"] = _box(_placed(keypoints))
         item["area"] = item["bbox"][2] * item["bbox"][3]
     for key, values in ((STATUS, status), (SCORE, score), (DESCRIPTION, text)):
         if any(value is not None for value in values):
             item[key] = values
         else:
             item.pop(key, None)
+
+
+def _placed(keypoints: Sequence[float]) -> list[tuple[float, float]]:
+    """``x, y`` of the keypoints that are labelled."""
+    return [(keypoints[i], keypoints[i + 1]) for i in range(0, len(keypoints), 3) if keypoints[i + 2]]
+
+
+def is_box_of_points(item: Item) -> bool:
+    """Whether an annotation's box is only the one around its points, which follows them; any other stays."""
+    return not item.get("segmentation") and item.get("bbox") == _box(_placed(item["keypoints"]))
 
 
 def _box(points: Sequence[tuple[float, float]]) -> list[float]:

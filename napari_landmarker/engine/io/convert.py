@@ -7,6 +7,7 @@ import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 from napari_landmarker.engine.errors import AnnotationError, LandmarkerError, ProjectError
@@ -15,6 +16,7 @@ from napari_landmarker.engine.io.annotations import (
     ANNOTATION_FORMATS,
     annotation_stem,
     find_annotations,
+    find_format,
     formats_named,
     is_annotation_name,
     read_annotation_file,
@@ -22,11 +24,12 @@ from napari_landmarker.engine.io.annotations import (
 from napari_landmarker.engine.io.atomic import require_writable
 from napari_landmarker.engine.io.fields import Entry
 from napari_landmarker.engine.io.image import ImageGeometry
-from napari_landmarker.engine.io.image_names import find_image
+from napari_landmarker.engine.io.image_names import ImageIndex
 from napari_landmarker.engine.io.images import find_images, image_stem, read_geometry
 from napari_landmarker.engine.io.labelme import LABELME
-from napari_landmarker.engine.io.losses import losses
+from napari_landmarker.engine.io.losses import doubts, losses
 from napari_landmarker.engine.io.paths import file_name, seen_from
+from napari_landmarker.engine.landmarks import LandmarkStatus
 
 
 @dataclass(frozen=True)
@@ -37,11 +40,13 @@ class ConversionResult:
         n_images: images that were written.
         n_points: points that were written.
         lost: what the new format could not carry, one sentence for each kind of thing; empty if nothing is lost.
+        doubts: what looks wrong in the source, one sentence each, such as points outside of their image.
     """
 
     n_images: int
     n_points: int
     lost: tuple[str, ...]
+    doubts: tuple[str, ...] = ()
 
 
 def convert(
@@ -52,6 +57,7 @@ def convert(
     image: Path | str | None = None,
     images: Path | str | None = None,
     names: Sequence[str] | None = None,
+    several: bool = False,
     overwrite: bool = False,
 ) -> ConversionResult:
     """Write annotations in another format; all is read and checked before the first file is written.
@@ -63,6 +69,7 @@ def convert(
         image: the image, of a source of one image; it is needed between millimetres and pixels, and gives image sizes.
         images: folder of the images instead, which are found by their names.
         names: the landmarks in order; of formats without names it gives the names.
+        several: whether a landmark may have several points in an image with nothing but their order to tell them apart.
         overwrite: whether to replace what is there.
 
     Raises:
@@ -73,14 +80,16 @@ def convert(
     source, target = Path(source), Path(target)
     choice, to_folder = _formats(target, to)
     if target.exists() and not overwrite and not (target.is_dir() and not any(target.iterdir())):
-        raise AnnotationError(f"{target} is there already: choose another name, or say that it may be overwritten.")
+        raise AnnotationError(f"{target} is there already: choose another name, or replace it with --overwrite.")
     at_hand = _Images(image, images)
-    found = _read(source, target, at_hand, names)
+    found = _read(source, target, at_hand, names, several)
     fmt = _fitting_format(found, choice, source)
     if len(found) > 1 and not to_folder and not fmt.capabilities.several_images:
         raise AnnotationError(
             f"{target} would hold one image ({fmt.name}), but {source} has {len(found)}: give a folder to write to."
         )
+    if not fmt.capabilities.names:
+        found = _alike(found, names)
     lost = losses(found, fmt)
     ready = [_fitting(one, fmt, at_hand, target if to_folder else target.parent) for one in found]
     if to_folder:
@@ -88,43 +97,49 @@ def convert(
     else:
         _write_file(target, ready, fmt)
     points = sum(entry.point is not None for one in ready for given in one.entries.values() for entry in given)
-    return ConversionResult(len(ready), points, lost)
+    return ConversionResult(len(ready), points, lost, (*at_hand.doubts, *doubts(found)))
 
 
 class _Images:
-    """The images that are at hand, by the names that annotation files have for them."""
+    """The images that are at hand, by the names that annotation files have for them.
+
+    Attributes:
+        single: whether there is one image, whatever the files call it.
+        doubts: what looks wrong, in sentences.
+    """
 
     def __init__(self, image: Path | str | None, folder: Path | str | None) -> None:
         if image is not None and folder is not None:
             raise AnnotationError("Give either one image or the folder of the images, not both.")
         self.single = image is not None
+        self.doubts: list[str] = []
         root = Path() if folder is None else Path(folder)
         self._paths = [Path(image)] if image is not None else [] if folder is None else find_images(folder)
-        self._named: dict[str, list[Path]] = {}
-        for path in self._paths:
-            for key in {file_name(path), image_stem(file_name(path))}:
-                self._named.setdefault(key, []).append(path)
-        self._relative = {
-            path: str(path.relative_to(root)) if folder is not None else str(path) for path in self._paths
-        }
+        names = [path if image is not None else path.relative_to(root) for path in self._paths]
+        self._by_name = ImageIndex(str(name) for name in names)
+        self._by_stem = ImageIndex(str(name.parent / image_stem(name)) for name in names)
         self._geometry: dict[Path, ImageGeometry] = {}
 
     def path(self, name: str) -> Path | None:
         """The image of that name, with or without its ending; None if it is not at hand."""
         if self.single:
             return self._paths[0]
-        key = file_name(name)
-        same = self._named.get(key) or self._named.get(image_stem(key)) or []
-        at = find_image(name, [self._relative[path] for path in same])
-        if at is None and len(same) > 1:
-            raise AnnotationError(f"'{name}' may be {same[0]} or {same[1]}: rename one of the two.")
-        return same[at or 0] if same else None
+        stem = name[: len(name) - len(file_name(name))] + image_stem(file_name(name))
+        found = self._by_name.find_moved(name) or self._by_stem.find_moved(name) or self._by_stem.find_moved(stem)
+        if len(found) > 1:
+            raise AnnotationError(
+                f"'{name}' may be {self._paths[found[0]]} or {self._paths[found[1]]}: rename one of the two."
+            )
+        return self._paths[found[0]] if found else None
 
-    def geometry(self, name: str) -> ImageGeometry | None:
-        """Where the pixels of an image are; None if it is not at hand."""
-        path = self.path(name)
+    def geometry(self, name: str | None, stem: str) -> ImageGeometry | None:
+        """Where the pixels of an image are, of a file that names it or has only its own stem; None if not at hand."""
+        path = self.path(name or stem)
         if path is None:
             return None
+        if self.single and name and image_stem(file_name(name)) != image_stem(file_name(path)):
+            doubt = f"The annotations name the image {file_name(name)}, but {path.name} was taken, as it was given."
+            self.doubts += [doubt] if doubt not in self.doubts else []
         if path not in self._geometry:
             self._geometry[path] = read_geometry(path)
         return self._geometry[path]
@@ -136,7 +151,9 @@ def _formats(target: Path, to: str | None) -> tuple[list[AnnotationFormat], bool
     if to is None:
         if to_folder:
             known = ", ".join(ANNOTATION_FORMATS)
-            raise AnnotationError(f"{target} is to be a folder, so its name gives no format: say one of {known}.")
+            raise AnnotationError(
+                f"{target} is to be a folder, so its name gives no format: say one of {known} with --to."
+            )
         return formats_named(target), False
     if to not in ANNOTATION_FORMATS:
         raise AnnotationError(f"There is no format '{to}': choose one of {', '.join(ANNOTATION_FORMATS)}.")
@@ -146,7 +163,9 @@ def _formats(target: Path, to: str | None) -> tuple[list[AnnotationFormat], bool
     return [fmt], to_folder
 
 
-def _read(source: Path, target: Path, at_hand: _Images, names: Sequence[str] | None) -> list[ImageAnnotations]:
+def _read(
+    source: Path, target: Path, at_hand: _Images, names: Sequence[str] | None, several: bool
+) -> list[ImageAnnotations]:
     """All images of the source; each has a name, if need be that of its file."""
     files = find_annotations(source) if source.is_dir() else [source]
     if source.is_dir():
@@ -155,7 +174,9 @@ def _read(source: Path, target: Path, at_hand: _Images, names: Sequence[str] | N
     found: dict[str, ImageAnnotations] = {}
     for file in files:
         stem = annotation_stem(file)
-        for one in read_annotation_file(file, lambda name, stem=stem: at_hand.geometry(name or stem), names):  # type: ignore[misc]
+        for one in read_annotation_file(file, partial(at_hand.geometry, stem=stem), names, several):
+            if one.geometry is None and one.grid.ndim == 3 and one.grid.unit == "px":
+                _require_stored(file)
             name = one.image or _name(at_hand.path(stem), stem)
             if name in found:
                 raise AnnotationError(f"{file} is of {name}, which another file is of too: convert them one by one.")
@@ -166,6 +187,12 @@ def _read(source: Path, target: Path, at_hand: _Images, names: Sequence[str] | N
     if at_hand.single and len(found) > 1:
         raise AnnotationError(f"{source} holds {len(found)} images: give the folder of the images, not one image.")
     return list(found.values())
+
+
+def _require_stored(file: Path) -> None:
+    """Make sure that voxels without their volume are those of the volume as stored, as only these can be written."""
+    if not find_format(file).capabilities.as_stored:
+        raise AnnotationError(f"{file} counts voxels of the volume as it is shown: give the volume with --image.")
 
 
 def _name(path: Path | None, stem: str) -> str:
@@ -179,6 +206,13 @@ def _in_order(
     if unknown is not None:
         raise AnnotationError(f"{file} has a landmark '{unknown}', which is none of {', '.join(names)}: name it too.")
     return {name: entries[name] for name in names if name in entries}
+
+
+def _alike(found: Sequence[ImageAnnotations], names: Sequence[str] | None) -> list[ImageAnnotations]:
+    """The same landmarks in the same order for each image, as a format without names tells them apart by that alone."""
+    order = names or list(dict.fromkeys(name for one in found for name in one.entries))
+    unplaced = (Entry(None, LandmarkStatus.UNPLACED),)
+    return [replace(one, entries={name: one.entries.get(name) or unplaced for name in order}) for one in found]
 
 
 def _fitting_format(

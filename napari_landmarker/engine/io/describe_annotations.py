@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import Any
 
 from napari_landmarker.engine.errors import AnnotationError, ImageError
-from napari_landmarker.engine.io.annotation_format import ImageAnnotations
+from napari_landmarker.engine.io.annotation_format import AnnotationFormat, ImageAnnotations
 from napari_landmarker.engine.io.annotations import find_format, read_annotation_file
+from napari_landmarker.engine.io.fcsv import FCSV
 from napari_landmarker.engine.io.image import ImageGeometry
 from napari_landmarker.engine.io.images import read_geometry
 from napari_landmarker.engine.io.paths import file_name
@@ -19,8 +20,11 @@ from napari_landmarker.engine.landmarks import LandmarkStatus
 
 #: So many names of images are written out.
 _MOST_NAMES = 5
-#: Where a point list of 3D Slicer states its coordinate system, and what its numbers mean.
-_SYSTEM = re.compile(r'coordinateSystem"?\s*[:=]\s*"?(LPS|RAS|0|1)\b', re.IGNORECASE)
+#: How a point list of 3D Slicer, a TPS file or a table states its coordinate system, and what numbers mean.
+_SYSTEM = re.compile(
+    r'coordinateSystem"?\s*[:=]\s*"?(LPS|RAS|0|1)\b|^COMMENT=(LPS|RAS) mm|[xyz]\W*_?(LPS|RAS)[_\W]*mm',
+    re.IGNORECASE | re.MULTILINE,
+)
 _SYSTEM_CODES = {"0": "RAS", "1": "LPS"}
 #: It stands within so many characters.
 _HEAD = 1 << 16
@@ -36,7 +40,7 @@ class AnnotationDescription:
         images: the file names of those it names, without folders.
         dimensions: number of spatial dimensions.
         unit: ``"px"`` or ``"mm"``, of its coordinates.
-        system: ``"LPS"`` or ``"RAS"``, where its coordinates are millimetres and it says so.
+        system: ``"LPS"`` or ``"RAS"``, as which its coordinates are read; None in pixels and in 2D.
         names: the landmarks, in its order.
         counts: how many points there are of each status, over all images; a landmark that one image has and another
             does not mention is unplaced there.
@@ -110,14 +114,15 @@ def describe_annotations(path: Path | str) -> AnnotationDescription:
     for one in read:
         counts.update(entry.status for entries in one.entries.values() for entry in entries)
         counts[LandmarkStatus.UNPLACED] += len(set(names) - one.entries.keys())
+    dimensions = max((one.grid.ndim for one in read), default=known.capabilities.dimensions[0])
     unit = "mm" if any(one.grid.spacing is not None and one.geometry is None for one in read) else "px"
     return AnnotationDescription(
         format=known.name,
         n_images=len(read),
         images=tuple(file_name(one.image) for one in read if one.image),
-        dimensions=max((one.grid.ndim for one in read), default=known.capabilities.dimensions[0]),
+        dimensions=dimensions,
         unit=unit,
-        system=_system(path) if unit == "mm" else None,
+        system=_system(path, known) if unit == "mm" and dimensions == 3 else None,
         names=names,
         counts=dict(counts),
     )
@@ -139,11 +144,14 @@ def _read(path: Path) -> list[ImageAnnotations]:
         return read_annotation_file(path, beside, repeats=True)
 
 
-def _system(path: Path) -> str | None:
-    """The coordinate system that a point list of 3D Slicer states."""
+def _system(path: Path, known: AnnotationFormat) -> str:
+    """The coordinate system that a file states, or what its format means without a word."""
     with path.open(encoding="utf-8", errors="replace") as file:
         found = _SYSTEM.search(file.read(_HEAD))
-    return None if found is None else _SYSTEM_CODES.get(found[1], found[1].upper())
+    if found is None:
+        return "RAS" if known is FCSV else "LPS"
+    said = str(found[found.lastindex or 0])
+    return _SYSTEM_CODES.get(said, said.upper())
 
 
 def _some(names: Sequence[str]) -> str:

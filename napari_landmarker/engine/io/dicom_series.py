@@ -13,7 +13,7 @@ DICOM says of each file which series it is of, but a series may be a volume or a
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -127,8 +127,12 @@ def search_files(paths: Iterable[Path], series: str | None = None) -> Search:
 
 
 def search_folder(folder: Path) -> Search:
-    """Group the DICOM files of a folder, without its subfolders; ImageError if it cannot be listed."""
-    return search_files(_files(folder, ""))
+    """Group the DICOM files of a folder, without its subfolders; ImageError if it cannot be listed.
+
+    Files of any name are looked into where none of a name that DICOM files have is one.
+    """
+    found = search_files(_files(folder, may_be_dicom))
+    return found if found.groups or found.damaged else search_files(_files(folder, bool))
 
 
 def search_beside(path: Path) -> tuple[Group, tuple[Path, ...]]:
@@ -140,7 +144,9 @@ def search_beside(path: Path) -> tuple[Group, tuple[Path, ...]]:
     own = _member_of(read_header(path))
     if not own.may_stack:
         return Group((own,), own.frames > 1), ()
-    found = search_files({*_files(path.parent, path.suffix), path}, own.series)
+    suffixes = (path.suffix,) if path.suffix else ()
+    beside = _files(path.parent, lambda name: may_be_dicom(name) or name.endswith(suffixes))
+    found = search_files({*beside, path}, own.series)
     group = next((g for g in found.groups if any(m.path == path for m in g.members)), Group((own,), False))
     return group, found.damaged if group.is_volume else ()
 
@@ -159,18 +165,14 @@ def image_paths(folder: Path, paths: Iterable[Path]) -> list[Path]:
     return [*(group.members[0].path for group in found.shown), *found.damaged]
 
 
-def _files(folder: Path, suffix: str) -> list[Path]:
-    """The files of a folder that may be DICOM by their names, or end as ``suffix`` says."""
+def _files(folder: Path, is_wanted: Callable[[str], bool]) -> list[Path]:
+    """The files of a folder whose names are wanted; none that are hidden."""
     try:
         with os.scandir(folder) as entries:
             names = [entry.name for entry in entries if entry.is_file()]
     except OSError as error:
         raise ImageError(f"{folder} could not be searched ({error.strerror}): check its permissions.") from error
-    return [
-        folder / name
-        for name in names
-        if may_be_dicom(name) or (suffix and name.endswith(suffix) and not name.startswith("."))
-    ]
+    return [folder / name for name in names if not name.startswith(".") and is_wanted(name)]
 
 
 def _member_if_dicom(path: Path) -> Member | None:

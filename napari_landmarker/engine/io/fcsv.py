@@ -34,7 +34,8 @@ from napari_landmarker.engine.io.fields import (
     require_world,
     single_entries,
 )
-from napari_landmarker.engine.io.world_frame import WorldFrame, is_ras
+from napari_landmarker.engine.io.table_text import other_columns
+from napari_landmarker.engine.io.world_frame import WorldFrame, is_ras, require_volume
 from napari_landmarker.engine.landmarks import LandmarkStatus
 
 _WHAT = "a .fcsv file of 3D Slicer"
@@ -83,7 +84,7 @@ def _read(
 ) -> list[ImageAnnotations]:
     geometry = geometry_of(None)
     grid = Grid.without_image(3, world=True) if geometry is None else geometry.grid
-    _require_volume(grid, path)
+    require_volume(grid, path)
     content = _content(path)
     if grid.spacing is None:
         raise AnnotationError(
@@ -93,14 +94,15 @@ def _read(
     entries: dict[str, tuple[Entry, ...]] = {}
     for name, rows in _by_name(content.rows, key, repeats).items():
         entries[name] = tuple(_entry(row, name, key, content.frame, grid) for row in rows)
-    return [ImageAnnotations(None, grid, entries, geometry)]
+    others = [c for c in content.columns if c not in _COLUMNS and any(row.cells[c].strip() for row in content.rows)]
+    return [ImageAnnotations(None, grid, entries, geometry, other_columns(others))]
 
 
 def _write(path: Path, annotations: Sequence[ImageAnnotations]) -> None:
     only_image(len(annotations), path)
     (one,) = annotations
     grid, entries = one.grid, single_entries(one.entries, path)
-    _require_volume(grid, path)
+    require_volume(grid, path)
     require_world(grid, path)
     content = _content(path) if path.exists() else _blank()
     key = _name_key(content.rows, tuple(entries))
@@ -128,11 +130,6 @@ def _recognises(path: Path) -> bool:
     except AnnotationError:
         return False
     return True
-
-
-def _require_volume(grid: Grid, path: Path) -> None:
-    if grid.ndim != 3:
-        raise AnnotationError(f"{path} is a 3D Slicer file, which holds 3D points: use a labelme .json file in 2D.")
 
 
 def _blank() -> _PointList:
@@ -185,7 +182,9 @@ def _by_name(rows: Sequence[_Row], key: str, repeats: bool) -> dict[str, list[_R
     for row in rows:
         name = as_name(row.cells.get(key), row.place)
         if name in found and not repeats:
-            raise AnnotationError(f"{row.place} has '{name}' a second time: keep one point for each landmark.")
+            raise AnnotationError(
+                f"{row.place} has '{name}' a second time: keep one point for each landmark, or allow several."
+            )
         found.setdefault(name, []).append(row)
     return found
 

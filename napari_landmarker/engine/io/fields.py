@@ -165,12 +165,24 @@ def names_in_descriptions(labels: Sequence[str], descriptions: Sequence[str], na
     return all(text in names for text in descriptions)
 
 
-def read_text(path: Path | str, what: str) -> str:
+def other_keys(*parts: tuple[Mapping[str, object], Collection[str]]) -> tuple[str, ...]:
+    """What keys of other programs are called in `ImageAnnotations.unread`; keys without a value are left out.
+
+    Args:
+        parts: objects of a JSON file, each with the keys that are known.
+    """
+    found = {key: None for part, known in parts for key, value in part.items() if key not in known and _says(value)}
+    names = ", ".join(f"'{key}'" for key in found)
+    return (f"the key{'s' * (len(found) != 1)} {names} of other programs",) if found else ()
+
+
+def read_text(path: Path | str, what: str, cure: str = "save it as UTF-8 text") -> str:
     """The text of a file, without a byte order mark.
 
     Args:
         path: the file.
         what: what it should be, for the message, such as ``"a CSV file"``.
+        cure: what else to do if it is in another encoding.
 
     Raises:
         AnnotationError: if the file is missing, cannot be read or is no UTF-8 text.
@@ -185,7 +197,7 @@ def read_text(path: Path | str, what: str) -> str:
     except OSError as error:
         raise AnnotationError(f"{path} could not be read ({error.strerror}): check its permissions.") from error
     except ValueError as error:
-        raise AnnotationError(f"{path} is no text in UTF-8: choose {what}, or save it as UTF-8 text.") from error
+        raise AnnotationError(f"{path} is no text in UTF-8: choose {what}, or {cure}.") from error
     if "\0" in text:
         raise AnnotationError(f"{path} is no text: choose {what}.")
     return text
@@ -256,6 +268,10 @@ def save_json(path: Path, content: dict[str, object]) -> None:
         raise AnnotationError(
             f"{path} holds values that no JSON file may hold, so it was left as it is: save under another name."
         ) from error
+
+
+def _says(value: object) -> bool:
+    return value is not None and value not in ("", [], {})
 
 
 def _is_number(value: object) -> bool:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import unicodedata
 from collections.abc import Iterable, Sequence
 from pathlib import Path, PurePosixPath, PureWindowsPath
 
 from napari_landmarker.engine.errors import AnnotationError
+from napari_landmarker.engine.io.paths import path_parts
 
 
 def as_image_name(value: object, source: Path | str) -> str:
@@ -37,28 +37,43 @@ class ImageIndex:
     """
 
     def __init__(self, names: Iterable[str] = ()) -> None:
-        self._by_path: dict[tuple[str, ...], int] = {}
-        self._by_file: dict[tuple[str, ...], list[tuple[str, ...]]] = {}
+        self._parts: list[tuple[str, ...]] = []
+        self._shared: list[tuple[str, ...]] = []
+        self._of_file: dict[tuple[str, ...], list[int]] = {}
         self._written: dict[int | tuple[str, ...], str] = {}
-        self._count = 0
         for name in names:
             self.add(name)
 
     def add(self, name: str) -> None:
-        """One more image; of two with one path, the first is found."""
-        parts = _parts(name)
-        if parts not in self._by_path:
-            self._by_path[parts] = self._count
-            self._by_file.setdefault(parts[-1:], []).append(parts)
-        self._count += 1
+        """One more image."""
+        parts = path_parts(name)
+        self._of_file.setdefault(parts[-1:], []).append(len(self._parts))
+        self._parts.append(parts)
+        self._shared.append(_shared_parts(name))
 
     def find(self, name: str) -> int | None:
-        """The number of an image: by its path, or as the only one of its file name if one of the two has no folder."""
-        wanted = _parts(name)
-        if wanted in self._by_path:
-            return self._by_path[wanted]
-        same = [other for other in self._by_file.get(wanted[-1:], []) if 1 in (len(other), len(wanted))]
-        return self._by_path[same[0]] if len(same) == 1 else None
+        """The number of the image that another file calls ``name``; of two with one path, the first.
+
+        It has the same path, or is the only one of its file name, if one of the two has no folder.
+        """
+        wanted = _shared_parts(name)
+        same: dict[tuple[str, ...], int] = {}
+        for at in self._of_file.get(wanted[-1:], []):
+            same.setdefault(self._shared[at], at)
+        if wanted in same:
+            return same[wanted]
+        bare = [at for parts, at in same.items() if 1 in (len(parts), len(wanted))]
+        return bare[0] if len(bare) == 1 else None
+
+    def find_moved(self, name: str) -> list[int]:
+        """The numbers of the images that ``name`` may mean, as images move to other folders while names stay.
+
+        They have the same file name; of several, those of the same path, or else whose path ends in ``name``.
+        """
+        wanted = tuple(part for part in path_parts(name) if part not in ("..", "/"))
+        same = self._of_file.get(wanted[-1:], [])
+        exact = [at for at in same if self._parts[at] == wanted]
+        return exact or [at for at in same if self._parts[at][-len(wanted) :] == wanted] or list(same)
 
     def to_write(self, name: str, target: Path) -> int | None:
         """The number of an image that is to be written, or None for a new one; each may be asked for once.
@@ -67,7 +82,7 @@ class ImageIndex:
             AnnotationError: if this image has been asked for, maybe under another name.
         """
         at = self.find(name)
-        key = _parts(name) if at is None else at
+        key = _shared_parts(name) if at is None else at
         if key in self._written:
             other = self._written[key]
             raise AnnotationError(f"{target} cannot tell the images '{other}' and '{name}' apart: write two files.")
@@ -75,6 +90,6 @@ class ImageIndex:
         return at
 
 
-def _parts(name: str) -> tuple[str, ...]:
-    """The parts of a path as any system writes it, with accents written in one way."""
-    return PurePosixPath(unicodedata.normalize("NFC", portable_name(name).replace("\\", "/"))).parts
+def _shared_parts(name: str) -> tuple[str, ...]:
+    """The parts of a name as it may stand in a file that is given away."""
+    return path_parts(portable_name(name))

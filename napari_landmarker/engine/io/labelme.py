@@ -31,6 +31,7 @@ from napari_landmarker.engine.io.fields import (
     as_status,
     entries_of,
     only_image,
+    other_keys,
     require_pixels,
     save_json,
     with_gaps,
@@ -51,6 +52,9 @@ LABELME_VERSION = "5.7.0"
 _WHAT = "a labelme file"
 _ABSENT = "absent_landmarks"
 _CORNER = 0.5
+#: Keys of a file and of a point that are read, or say nothing of the image; others belong to other programs.
+_KEYS = ("version", "flags", "shapes", "imagePath", "imageData", "imageHeight", "imageWidth", _ABSENT)
+_POINT_KEYS = ("label", "points", "group_id", "description", "shape_type", "flags", "status", "score", "locked")
 
 
 def read_labelme(
@@ -178,7 +182,10 @@ def _unread(content: dict[str, Any]) -> tuple[str, ...]:
     flagged = [content, *content["shapes"]]
     flags = sum(bool(item["flags"]) for item in flagged if isinstance(item.get("flags"), dict))
     found = [f"{others} shape{'s' * (others != 1)} that {'are' if others != 1 else 'is'} no point"] if others else []
-    return tuple(found + (["the flags of the image or its points"] if flags else []))
+    found += ["the flags of the image or its points"] if flags else []
+    found += ["the copy of the image in the file"] if content.get("imageData") else []
+    points = [shape for shape in content["shapes"] if shape.get("shape_type") == "point"]
+    return (*found, *other_keys((content, _KEYS), *((point, _POINT_KEYS) for point in points)))
 
 
 def _entries(content: dict[str, Any], path: Path, repeats: bool) -> dict[str, tuple[Entry, ...]]:

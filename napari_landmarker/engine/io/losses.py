@@ -8,6 +8,7 @@ from collections.abc import Callable, Sequence
 from napari_landmarker.engine.io.annotation_format import AnnotationFormat, Capabilities, ImageAnnotations
 from napari_landmarker.engine.io.fields import Entry
 from napari_landmarker.engine.io.isbi import ISBI, ISBI_NAMES
+from napari_landmarker.engine.io.paths import file_name
 from napari_landmarker.engine.landmarks import LandmarkStatus
 
 
@@ -49,14 +50,31 @@ def losses(annotations: Sequence[ImageAnnotations], fmt: AnnotationFormat) -> tu
     return tuple(sentence for sentence in found if sentence)
 
 
+def doubts(annotations: Sequence[ImageAnnotations]) -> tuple[str, ...]:
+    """What looks wrong in annotations, in plain sentences: points that do not lie on their image."""
+    placed = [
+        (one, entry.point)
+        for one in annotations
+        if one.grid.has_image
+        for entries in one.entries.values()
+        for entry in entries
+        if entry.point is not None
+    ]
+    off = [one for one, point in placed if not one.grid.contains(point)]
+    if not off:
+        return ()
+    some = "" if len(annotations) == 1 else f" (such as in {file_name(off[0].image or '')})"
+    lie = "lies outside its image" if len(off) == 1 else "lie outside their image"
+    return (f"{_points(len(off))} of {len(placed)} {lie}{some}: check that image and annotations belong together.",)
+
+
 def _names(annotations: Sequence[ImageAnnotations], fmt: AnnotationFormat) -> str:
     """The loss of the landmarks' names, where a reader of the file would not give the same ones."""
     names = list(dict.fromkeys(name for one in annotations for name in one.entries))
     numbers = [str(number) for number in range(1, len(names) + 1)]
     if fmt.capabilities.names or names == numbers or (fmt is ISBI and set(names) == set(ISBI_NAMES)):
         return ""
-    first = ", ".join(names[:3]) + (", ..." if len(names) > 3 else "")
-    return f"The names of the landmarks ({first}): in the file they are told apart by their order."
+    return f"The names of the landmarks, which are told apart by their order in the file: {', '.join(names)}."
 
 
 def _nowhere(annotations: Sequence[ImageAnnotations], can: Capabilities) -> str:

@@ -7,6 +7,7 @@ qform and sform codes are both 0 states no orientation: it is shown as stored, a
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,7 @@ from napari_landmarker.engine.io.stream import read_values, skip
 _MM_PER_UNIT = {1: 1000.0, 2: 1.0, 3: 1e-3}
 _RAS_TO_LPS = np.array([[-1.0], [-1.0], [1.0]])
 _COLORS = ("R", "G", "B")
+_TWO_PLACES = "The file states two places in the patient (sform and qform) that differ; the sform is used."
 
 
 def read_nifti(path: Path) -> Image:
@@ -79,11 +81,26 @@ def _stored(volume: Any, path: Path) -> StoredGeometry:
     coded = has_sform or int(header["qform_code"]) > 0
     sized = has_sform or _states_size(header, path)
     notes = (NO_UNIT,) if sized and unit not in _MM_PER_UNIT else ()
+    if has_sform and int(header["qform_code"]) > 0 and not _agree(header, shape[::-1]):
+        notes = (*notes, _TWO_PLACES)
     if not coded:
         sizes = tuple(abs(float(n)) * scale for n in header["pixdim"][3:0:-1])
         return StoredGeometry(Grid(shape, sizes if sized else None), False, notes)
     lps = np.asarray(volume.affine, dtype=np.float64)[:3] * _RAS_TO_LPS * scale
     return StoredGeometry(oriented_grid(shape, np.fliplr(lps[:, :3]), lps[:, 3], path, sized=sized), True, notes)
+
+
+def _agree(header: Any, shape: Sequence[int]) -> bool:
+    """Whether sform and qform, if that is valid, put the corners of ``(i, j, k)`` at one place, to half a voxel."""
+    from nibabel.spatialimages import HeaderDataError
+
+    try:
+        sform, qform = header.get_sform(), header.get_qform()
+    except (ValueError, HeaderDataError):
+        return True
+    corners = np.array([(*corner, 1) for corner in np.ndindex(2, 2, 2)]) * (*(n - 1 for n in shape), 1)
+    off = np.linalg.norm(corners @ (sform - qform).T, axis=1).max()
+    return not off > np.linalg.norm(sform[:3, :3], axis=0).min() / 2
 
 
 def _states_size(header: Any, path: Path) -> bool:

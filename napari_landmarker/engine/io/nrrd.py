@@ -93,6 +93,8 @@ def _stored(header: NrrdHeader, spatial: tuple[int, ...]) -> StoredGeometry:
 def _placed(header: NrrdHeader, shape: tuple[int, ...], steps: list[Vector]) -> StoredGeometry:
     """The geometry from a step ``(S,)`` per axis of space, fastest first, in a space of S dimensions."""
     ndim, dims = len(shape), len(steps[0])
+    if dims > 3:
+        raise ImageError(f"{header.path} lies in a space of {dims} dimensions, as over time: save it as a 3D volume.")
     signs, units = header.to_lps, header.units("spaceunits", dims)
     scales = np.array([_scale(unit) for unit in units])
     sized = bool(np.isfinite(scales).all())

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 import unicodedata
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 
 def whole_path(path: Path | str) -> Path:
@@ -18,9 +18,14 @@ def natural_order(path: Path) -> list[tuple[list[str | int], str]]:
     return [([int(s) if s.isdecimal() else s for s in re.split(r"(\d+)", p.casefold())], p) for p in path.parts]
 
 
+def path_parts(path: Path | str) -> tuple[str, ...]:
+    """The parts of a path as any system writes it, with accents written in one way."""
+    return PurePosixPath(unicodedata.normalize("NFC", str(path).replace("\\", "/"))).parts
+
+
 def file_name(path: Path | str) -> str:
-    """The last part of a path as any system writes it, with accents written in one way."""
-    return unicodedata.normalize("NFC", str(path).replace("\\", "/").rstrip("/").rpartition("/")[2])
+    """The last of `path_parts`; empty where there is none."""
+    return PurePosixPath(*path_parts(path)).name
 
 
 def seen_from(folder: Path, image: Path) -> str:

@@ -34,12 +34,13 @@ from napari_landmarker.engine.io.fields import (
     entries_of,
     names_in_descriptions,
     only_image,
+    other_keys,
     require_world,
     save_json,
     with_gaps,
 )
 from napari_landmarker.engine.io.units import mm_per_unit
-from napari_landmarker.engine.io.world_frame import WorldFrame, is_ras
+from napari_landmarker.engine.io.world_frame import WorldFrame, is_ras, require_volume
 from napari_landmarker.engine.landmarks import LandmarkSet, LandmarkStatus
 
 _SCHEMA = (
@@ -54,6 +55,17 @@ _UNPLACED = {
     "preview": LandmarkStatus.UNPLACED,
     "missing": LandmarkStatus.ABSENT,
 }
+
+#: Keys of a file, of a list and of a control point that are read or say nothing of the points themselves.
+_KEYS = ("@schema", "markups")
+_LIST_KEYS = (
+    "type", "coordinateSystem", "coordinateUnits", "locked", "fixedNumberOfControlPoints", "labelFormat",
+    "lastUsedControlPointNumber", "controlPoints",
+)  # fmt: skip
+_POINT_KEYS = (
+    "id", "label", "description", "associatedNodeID", "position", "orientation", "selected", "locked", "visibility",
+    "positionStatus", "status", "score", _INSTANCE,
+)  # fmt: skip
 
 #: The control points of a list: by landmark, then by the number of the instance.
 _Points = dict[str, dict[int, dict[str, Any]]]
@@ -132,7 +144,7 @@ SLICER = AnnotationFormat(
 
 def _annotations(path: Path, grid: Grid | None, names: Sequence[str] | None, repeats: bool) -> ImageAnnotations:
     if grid is not None:
-        _require_volume(grid, path)
+        require_volume(grid, path)
     content = read_json(path, _WHAT, AnnotationError)
     markup = _point_list(content, path)
     frame = _frame(markup, path)
@@ -154,12 +166,13 @@ def _annotations(path: Path, grid: Grid | None, names: Sequence[str] | None, rep
         for name, given in _by_name(points, key, path, repeats).items()
     }
     unread = (f"{others} markup{'s' * (others != 1)} of other kinds",) if others else ()
-    return ImageAnnotations(None, grid, entries, unread=unread)
+    keys = other_keys((content, _KEYS), (markup, _LIST_KEYS), *((point, _POINT_KEYS) for point in points))
+    return ImageAnnotations(None, grid, entries, unread=(*unread, *keys))
 
 
 def _save(path: Path, entries: Mapping[str, Sequence[Entry]], grid: Grid, repeats: bool) -> None:
     """Write a file, or change the one that is there."""
-    _require_volume(grid, path)
+    require_volume(grid, path)
     if not grid.has_image:
         require_world(grid, path)
     content = read_json(path, _WHAT, AnnotationError) if path.exists() else _blank(grid)
@@ -194,11 +207,6 @@ def _save(path: Path, entries: Mapping[str, Sequence[Entry]], grid: Grid, repeat
     last = markup.get("lastUsedControlPointNumber")
     markup["lastUsedControlPointNumber"] = max(len(points), last if isinstance(last, int) else 0)
     save_json(path, content)
-
-
-def _require_volume(grid: Grid, path: Path) -> None:
-    if grid.ndim != 3:
-        raise AnnotationError(f"{path} is a 3D Slicer file, which holds 3D points: use a labelme .json file in 2D.")
 
 
 def _point_list(content: dict[str, Any], path: Path) -> dict[str, Any]:

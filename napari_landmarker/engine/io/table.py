@@ -114,7 +114,8 @@ def read_table(path: Path | str, geometry_of: GeometryOf, repeats: bool = False)
     if not by_image:
         raise AnnotationError(f"{path} holds no landmarks: it needs one row for each landmark in an image.")
     ndim = max(len(columns.px), len(columns.mm))
-    unread = other_columns(name for name, key in zip(sheet.header, sheet.keys, strict=True) if key not in _KNOWN)
+    used = {*columns.single.values(), *columns.px, *columns.mm}
+    unread = other_columns(title for at, title in enumerate(sheet.header) if at not in used)
     return [_annotations(image, rows, geometry_of, ndim, unread) for image, rows in by_image.items()]
 
 
@@ -151,7 +152,7 @@ def write_table(path: Path | str, images: Iterable[ImageAnnotations]) -> None:
                 }
                 if entry.point is not None:
                     unit = "_mm" if in_mm(image) else ""
-                    values = coordinates(image, entry.point)
+                    values = coordinates(image, entry.point, path)
                     cells |= {f"{axis}{unit}": number_text(v) for axis, v in zip("xyz", values, strict=False)}
                 rows.append([cells.get(column, "") for column in header])
     write_sheet(path, header, rows)
@@ -181,6 +182,12 @@ def _columns(sheet: Sheet) -> _Columns:
         return next((keys.index(name) for name in names if name in keys), None)
 
     def axes(names: Sequence[Sequence[str]]) -> tuple[int, ...]:
+        for options in names:
+            given = [sheet.header[keys.index(name)] for name in options if name in keys]
+            if len(given) > 1:
+                raise AnnotationError(
+                    f"{sheet.path} has both columns '{given[0]}' and '{given[1]}': keep the one that shall be read."
+                )
         x, y, z = (first(axis) for axis in names)
         return () if x is None or y is None else (x, y) if z is None else (x, y, z)
 
@@ -256,8 +263,8 @@ def _recognises(path: Path) -> bool:
         keys = set(read_sheet(path, lambda name: key_of(name) in _KNOWN).keys)
     except AnnotationError:
         return False
-    pairs = [axis for names in (_PIXELS, _LPS_MM, _RAS_MM) for axis in (names[0],) if keys & set(axis)]
-    return bool(keys & set(LANDMARK_COLUMNS)) and (bool(pairs) or bool(keys & set(IMAGE_COLUMNS)))
+    others = {*IMAGE_COLUMNS, *_PIXELS[0], *_LPS_MM[0], *_RAS_MM[0]}
+    return bool(keys & set(LANDMARK_COLUMNS)) and bool(keys & others)
 
 
 #: One row for each landmark in an image.
@@ -274,6 +281,7 @@ CSV_LONG = AnnotationFormat(
         instances=True,
         several_images=True,
         description=True,
+        as_stored=True,
     ),
     recognises=_recognises,
     read=lambda path, geometry_of, names: read_table(path, geometry_of),

@@ -4,11 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
 
 from napari_landmarker.engine.errors import AnnotationError
 from napari_landmarker.engine.geometry import FloatArray, Grid
 from napari_landmarker.engine.io.annotation_format import ImageAnnotations
 from napari_landmarker.engine.io.image import ImageGeometry
+
+#: Voxels and millimetres of one point may be rounded, but no farther apart than this.
+_ROUNDED_PX = 1.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -71,11 +77,20 @@ def in_mm(annotations: ImageAnnotations) -> bool:
     return annotations.geometry is None and grid.spacing is not None and not flat
 
 
-def coordinates(annotations: ImageAnnotations, point: FloatArray) -> FloatArray:
-    """x, y[, z] of a point to be written, in pixels of the image as stored or in mm (`in_mm`)."""
+def coordinates(annotations: ImageAnnotations, point: FloatArray, target: Path | str) -> FloatArray:
+    """x, y[, z] of a point to be written to the file ``target``, in pixels of the image as stored or in mm (`in_mm`).
+
+    Raises:
+        AnnotationError: for a volume without spacing of which is not known how it is stored.
+    """
     if in_mm(annotations):
         return annotations.grid.index_to_world(point)
-    geometry = annotations.geometry
+    geometry, grid = annotations.geometry, annotations.grid
+    if geometry is None and grid.ndim == 3 and grid.has_image:
+        raise AnnotationError(
+            f"{target} counts voxels as the image file stores them, which is not known of these points: "
+            "write a .mrk.json file, or set the image's spacing first."
+        )
     return (point if geometry is None else geometry.stored.apply(point))[::-1]
 
 
@@ -86,7 +101,15 @@ def _in_image(position: Position, geometry: ImageGeometry) -> FloatArray | None:
         cure = "leave the column 'z' empty" if grid.ndim == 2 else "fill in the column 'z'"
         raise AnnotationError(f"{position.place} gives {ndim} coordinates for an image in {grid.ndim}D: {cure}.")
     if position.px is not None:
-        return geometry.stored.inverse.apply(position.px[::-1])
+        index = geometry.stored.inverse.apply(position.px[::-1])
+        if position.mm is not None and ndim == 3 and grid.spacing is not None:
+            apart = float(np.abs(grid.world_to_index(position.mm) - index).max())
+            if apart > _ROUNDED_PX:
+                raise AnnotationError(
+                    f"{position.place} gives voxels and millimetres that lie {apart:.3g} voxels apart in its image: "
+                    "check that the table belongs to it and whether its millimetres are RAS, or remove the wrong ones."
+                )
+        return index
     if position.mm is None:
         return None
     if grid.spacing is None:

@@ -17,9 +17,11 @@ from napari_landmarker.engine.io.fields import FARTHEST, read_text
 #: Names of the column of images, and (of long tables) of landmarks, the first that is there counts.
 IMAGE_COLUMNS = ("image", "filename", "file_name", "file", "image_name", "image_file")
 LANDMARK_COLUMNS = ("landmark", "landmark_name", "label", "point", "keypoint", "name")
+_TEXT_COLUMNS = {"id", "status", "description", *IMAGE_COLUMNS, *LANDMARK_COLUMNS}
 
 _DELIMITERS = ",;\t"
 _EMPTY = ("", "nan", "na", "n/a", "none", "null")
+_DECIMAL = re.compile(r"-?\d+\.\d+")
 _FORMULA = re.compile(r"'*[=+\-@]")
 
 
@@ -33,6 +35,7 @@ class Sheet:
         rows: the cells below, trimmed, as many as there are columns at most; rows without text are left out.
         lines: the line in the file at which each row ends.
         decimal_comma: whether ``1,5`` is a number, as cells are not split at commas.
+        decimal_point: whether a number in the table has a decimal point, so that ``1,024`` may be more than a thousand.
     """
 
     path: Path
@@ -40,6 +43,7 @@ class Sheet:
     rows: tuple[tuple[str, ...], ...]
     lines: tuple[int, ...]
     decimal_comma: bool
+    decimal_point: bool
 
     @property
     def keys(self) -> tuple[str, ...]:
@@ -55,6 +59,10 @@ class Sheet:
         """A finite number, or NaN for an empty cell; AnnotationError for anything else."""
         if text.lower() in _EMPTY:
             return math.nan
+        if "," in text and self.decimal_comma and self.decimal_point:
+            raise AnnotationError(
+                f"{place} has '{text}' in the column '{column}' while other numbers have a point: write all in one way."
+            )
         try:
             value = float(text.replace(",", ".") if self.decimal_comma else text) if "_" not in text else math.inf
         except ValueError:
@@ -86,7 +94,7 @@ def read_sheet(path: Path, is_known: Callable[[str], bool]) -> Sheet:
     Raises:
         AnnotationError: if the file cannot be read, is empty, is no table or has a row with too many cells.
     """
-    text = read_text(path, "a CSV table")
+    text = read_text(path, "a CSV table", "save it again as UTF-8 text (in Excel, as CSV UTF-8)")
     if not text.strip():
         raise AnnotationError(f"{path} is empty: it needs a first line with the names of its columns.")
     stated = re.match(r"sep=([,;\t])\r?\n", text)  # a line for Excel
@@ -116,7 +124,10 @@ def read_sheet(path: Path, is_known: Callable[[str], bool]) -> Sheet:
     for line, row in zip(lines, rows, strict=True):
         if any(row[len(header) :]):
             raise AnnotationError(f"{path}, line {line}, has more cells than columns: check its commas.")
-    return Sheet(path, header, tuple(row[: len(header)] for row in rows[1:]), tuple(lines[1:]), delimiter != ",")
+    below = tuple(row[: len(header)] for row in rows[1:])
+    numeric = [at for at, name in enumerate(header) if is_known(name) and key_of(name) not in _TEXT_COLUMNS]
+    points = any(_DECIMAL.fullmatch(row[at]) for row in below for at in numeric if at < len(row))
+    return Sheet(path, header, below, tuple(lines[1:]), delimiter != ",", points)
 
 
 def write_sheet(path: Path, header: Sequence[str], rows: Iterable[Sequence[str]]) -> None:

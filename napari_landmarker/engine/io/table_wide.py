@@ -126,7 +126,7 @@ def write_wide_table(path: Path | str, images: Iterable[ImageAnnotations]) -> No
         cells: dict[str, str] = {}
         for name, entry in single_entries(image.entries, path).items():
             if entry.point is not None:
-                values = zip("xyz", coordinates(image, entry.point), strict=False)
+                values = zip("xyz", coordinates(image, entry.point, path), strict=False)
                 cells |= {f"{name}_{axis}{'_mm' if in_mm(image) else ''}": number_text(v) for axis, v in values}
         first = [safe_text(portable_name(image.image or ""))] if with_names else []
         rows.append([*first, *(cells.get(column, "") for column in columns)])
@@ -220,9 +220,12 @@ def _recognises(path: Path) -> bool:
         return False
     if _is_numbered(sheet):
         return True
-    if set(sheet.keys) & set(LANDMARK_COLUMNS) or not set(sheet.keys) & set(IMAGE_COLUMNS):
+    if set(sheet.keys) & set(LANDMARK_COLUMNS):
         return False
-    return any(_COORDINATE.fullmatch(plain_text(title)) for title in sheet.header)
+    of_landmarks = [bool(_COORDINATE.fullmatch(plain_text(title))) for title in sheet.header]
+    if set(sheet.keys) & set(IMAGE_COLUMNS):
+        return any(of_landmarks)
+    return all(of_landmarks) and len(sheet.rows) == 1  # as it is written for an image without a name
 
 
 #: One row for each image.
@@ -234,6 +237,7 @@ CSV_WIDE = AnnotationFormat(
         coordinates=("px", "mm"),
         unplaced=True,
         several_images=True,
+        as_stored=True,
     ),
     recognises=_recognises,
     read=read_wide_table,

@@ -29,6 +29,8 @@ logging.getLogger("tifffile").addHandler(logging.NullHandler())  # its remarks o
 _DEPTH = "ZIQ"
 _WHITE_IS_ZERO, _RGB, _PALETTE, _YCBCR = 0, 2, 3, 6
 _ALPHA = (1, 2)
+#: Compressions that are undone to red, green and blue; what else states YCbCr holds just that.
+_JPEG = (6, 7)
 
 
 def read_tiff(path: Path) -> Image:
@@ -103,7 +105,7 @@ def _stored(file: Any, series: Any, path: Path) -> StoredGeometry:
             f"{path} is not one image or stack of slices but has the axes {series.axes} "
             f"({' x '.join(str(n) for n in series.shape)}): save one channel and one time point of it."
         )
-    is_color = photometric in (_RGB, _YCBCR) and samples >= 3
+    is_color = samples >= 3 and (photometric == _RGB or (photometric == _YCBCR and int(page.compression) in _JPEG))
     has_alpha = samples == 2 and all(int(kind) in _ALPHA for kind in page.extrasamples)
     if samples > 1 and not (is_color or has_alpha):
         raise ImageError(f"{path} has {samples} channels that are not red, green and blue: save one of them alone.")

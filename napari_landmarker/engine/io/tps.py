@@ -86,7 +86,12 @@ def write_tps(path: Path | str, images: Iterable[ImageAnnotations]) -> None:
                 before.append(Specimen("", image.grid.ndim, [], rest))
                 specimens.append(before[-1])
             _fill(before[instance], image, names, instance, path)
-        gone |= {id(specimen) for specimen in before[count:]}
+        for instance in range(count, len(before)):
+            placed = any(point is not None for point in before[instance].points)
+            if placed and not {"CURVES", "OUTLINES"} & before[instance].keys:
+                gone.add(id(before[instance]))
+            elif placed:  # the curves stay
+                _fill(before[instance], image, names, instance, path)
     specimens = [specimen for specimen in specimens if id(specimen) not in gone]
     _images(specimens)
     write_text(path, specimens_text(specimens))
@@ -154,8 +159,10 @@ def _annotations(
     if grid.ndim == 2 and geometry is None:  # no point was in need of the image
         grid = Grid.without_image(2)
     other = {"curves": "CURVES", "outlines": "OUTLINES", "the scale": "SCALE", "comments": "COMMENT"}
-    unread = tuple(words for words, key in other.items() if any(_says(specimen, key) for specimen in specimens))
-    return ImageAnnotations(image, grid, {name: with_gaps(of) for name, of in found.items()}, geometry, unread)
+    unread = [words for words, key in other.items() if any(_says(specimen, key) for specimen in specimens)]
+    keys = {key for specimen in specimens for key in specimen.keys} - {*other.values(), "IMAGE", "ID", "POINTS"}
+    unread += [f"the lines {', '.join(f'{key}=' for key in sorted(keys))}"] if keys else []
+    return ImageAnnotations(image, grid, {name: with_gaps(of) for name, of in found.items()}, geometry, tuple(unread))
 
 
 def _says(specimen: Specimen, key: str) -> bool:

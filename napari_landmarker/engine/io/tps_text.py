@@ -44,6 +44,11 @@ class Specimen:
         """What the first line ``key=`` says, or None without one, or with nothing behind it."""
         return next((value for value in self.values(key) if value), None)
 
+    @property
+    def keys(self) -> set[str]:
+        """The keys of its lines, in capitals."""
+        return {key for key, _ in map(_key_and_value, self.rest) if key}
+
     def values(self, key: str) -> list[str]:
         """What all lines ``key=`` say, trimmed."""
         return [value for found, value in map(_key_and_value, self.rest) if found == key]

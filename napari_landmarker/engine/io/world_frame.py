@@ -34,6 +34,12 @@ class WorldFrame:
         return grid.index_to_world(index) * (_RAS_TO_LPS if self.is_ras else 1.0) / self.scale
 
 
+def require_volume(grid: Grid, path: Path) -> None:
+    """Make sure that the points of a file of 3D Slicer are 3D; AnnotationError otherwise."""
+    if grid.ndim != 3:
+        raise AnnotationError(f"{path} is a 3D Slicer file, which holds 3D points: use a labelme .json file in 2D.")
+
+
 def is_ras(system: object, source: Path | str) -> bool:
     """Whether a coordinate system, as a file states it by name or code, is RAS and not LPS.
 
