@@ -190,6 +190,10 @@ def test_enlarged_maps_keep_pixel_centres(space, size, mode):
     unchanged = heatmap_to_coord_enlarge(maps, offset_coords=1)
     assert unchanged[0].tolist() == [[0.0] * len(space), [n - 1.0 for n in space]]
     assert torch.isnan(heatmap_to_coord_enlarge(torch.full_like(maps, 0.1), **size)).all()
+    masked = maps[:, :1].clone()
+    masked[:, :, 0] = -torch.inf
+    found = heatmap_to_coord_enlarge(masked, enlarge_mode=mode, **size)
+    np.testing.assert_allclose(found[0, 0].numpy(), point, atol=0.5)
 
 
 @pytest.mark.parametrize("ndim", [2, 3])
@@ -258,10 +262,12 @@ def test_single_maps_and_softmax():
         lambda m: decoders.coord_weighted_spatial_mean_cov(m, activation="softmax", t=float("nan")),
         lambda m: heatmap_to_coord_enlarge(m, enlarge_dim=(4, 4, 4)),
         lambda m: heatmap_to_coord_enlarge(m, enlarge_factor=0),
+        lambda m: heatmap_to_coord_enlarge(m, enlarge_factor=2, enlarge_mode="cubic"),
+        lambda m: heatmap_to_coord_enlarge(m[..., None].expand(1, 2, 5, 5, 4), enlarge_mode="bicubic"),
     ],
 )
 def test_wrong_arguments_are_refused(call):
-    with pytest.raises(ValueError, match=r"must|has|method"):
+    with pytest.raises(ValueError, match=r"must|has|method|no enlarge_mode"):
         call(torch.rand(1, 2, 5, 5))
 
 

@@ -88,6 +88,13 @@ def test_a_plateau_in_3d_is_one_peak():
     assert find_peaks(maps, 3).points.tolist() == [[2, 2, 2], [7.5, 7.5, 7.5]]
 
 
+def test_pixels_that_touch_are_one_peak_only_if_they_are_equal():
+    maps = torch.tensor([[1.0, 2.0, 1.0, 2.0], [3.0, 0.0, 4.0, 5.0]])
+    points, scores = heatmap_to_multiple_coord(maps, 1, method="argmax")
+    assert scores == [5, 4, 3, 2, 2, 1, 1]
+    assert as_tuples(points) == [(1, 3), (1, 2), (1, 0), (0, 1), (0, 3), (0, 0), (0, 2)]
+
+
 def test_a_level_part_of_a_slope_is_no_peak():
     steps = torch.tensor([0.0, 1, 1, 1, 1, 1, 2, 2, 2, 2, 2, 2, 3]).repeat(8, 1)[None, None]
     found = find_peaks(steps, 3)

@@ -182,7 +182,7 @@ def test_instances_are_added_and_empty_places_contribute_nothing(kind, ndim, gam
     space = SPACE[:ndim]
     points = torch.tensor([[[POINT, (2.0, 3.0, 4.0), (NAN, 1.0, 1.0)], [(NAN, NAN, NAN)] * 3]])[..., :ndim]
     for options in ({"na_zero": True}, {"na_zero": False}):
-        generator = kind(2, torch.tensor([1.5, 2.0]), gamma=gamma, heatmap_size=space, **options)
+        generator = kind(2, torch.tensor([[1.5], [2.0]]), gamma=gamma, heatmap_size=space, **options)
         maps = generator(points)
         single = kind(1, 1.5, gamma=gamma, heatmap_size=space)
         expected = single(points[:, :1, 0]) + single(points[:, :1, 1])
@@ -229,7 +229,8 @@ def test_ways_to_give_sigmas(ndim):
         assert sigmas(per_axis).tolist() == [axes] * 4
     for per_landmark in (landmarks, tuple(landmarks), np.array(landmarks)[:, None]):
         assert sigmas(per_landmark).tolist() == [[s] * ndim for s in landmarks]
-    assert sigmas(axes, count=ndim).tolist() == [[s] * ndim for s in axes]
+    assert sigmas(axes, count=ndim).tolist() == [axes] * ndim
+    assert sigmas(np.array(axes)[:, None], count=ndim).tolist() == [[s] * ndim for s in axes]
 
 
 @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float32, torch.float64, torch.int64])
@@ -311,7 +312,7 @@ def test_a_new_distribution_needs_its_profile_and_nothing_else():
         ({"sigmas": 0.0}, "positive"),
         ({"sigmas": [[1.0, -1.0]]}, "positive"),
         ({"sigmas": NAN}, "positive"),
-        ({"sigmas": [1.0, 2.0, 3.0, 4.0, 5.0]}, r"sigmas must be a number, \(3,\), \(2,\) or \(3, 2\), not \(5,\)"),
+        ({"sigmas": [1.0, 2.0, 3.0, 4.0, 5.0]}, r"sigmas must be a number, \(2,\), \(3,\) or \(3, 2\), not \(5,\)"),
         ({"rotation": [1.0, 2.0]}, r"rotation must be a number or \(3,\), not \(2,\)"),
         ({"rotation": math.inf}, "rotation must be finite"),
         ({"heatmap_size": (5,)}, "two or three"),

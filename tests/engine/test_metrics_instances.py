@@ -107,6 +107,16 @@ def test_nothing_at_all_is_nan_and_warns_not() -> None:
     assert found[1:4] == (0, 0, 0)
 
 
+@pytest.mark.parametrize("predicted", [[], np.zeros((0, 2, 3, 3))])
+def test_an_empty_batch_has_no_points(predicted: object) -> None:
+    true = np.zeros((0, 2, 4, 3))
+    found = multi_instance_point_error(true, predicted, pixel_spacing=np.ones((0, 3)))  # type: ignore[arg-type]
+    assert np.isnan(found.error)
+    assert found[1:4] == (0, 0, 0)
+    assert found.matched.shape == true.shape
+    assert multi_instance_point_error(true, predicted, reduction="none").error.shape == (0, 2)  # type: ignore[arg-type,union-attr]
+
+
 @pytest.mark.parametrize("ndim", [2, 3])
 def test_predictions_of_every_shape_are_understood(ndim: int) -> None:
     torch = pytest.importorskip("torch")

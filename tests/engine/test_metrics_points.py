@@ -95,6 +95,11 @@ def test_tensors_are_accepted_and_inputs_unchanged() -> None:
     assert point_error(truth, predicted) == pytest.approx(np.sqrt(3))
     assert truth.eq(0).all()
     assert predicted.requires_grad
+    for dtype in (torch.float16, torch.bfloat16, torch.int64):
+        assert point_error(truth.to(dtype), list(predicted.to(dtype))) == pytest.approx(np.sqrt(3))
+    for radius in (torch.tensor(2.0), np.array(2.0), np.float32(2)):
+        assert sdr(radius, truth, predicted) == 100.0  # type: ignore[call-overload]
+    assert sdr(torch.tensor([1.0, 2.0]), truth, predicted) == {1.0: 0.0, 2.0: 100.0}
 
 
 @pytest.mark.parametrize("shape", [(3, 2), (2, 3)])

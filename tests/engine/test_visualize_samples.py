@@ -48,7 +48,7 @@ class Items:
         if self.m:
             item["landmark"][:, 1:] += 6.0
         if self.spacing is not None:
-            item |= {"spacing": torch.tensor(self.spacing), "step": torch.ones(self.ndim)}
+            item |= {"spacing": torch.tensor(self.spacing), "frame": torch.eye(self.ndim + 1)}
         return item
 
 
@@ -169,6 +169,23 @@ def test_predicted_points_are_in_the_image_frame(ndim: int, stride: int) -> None
     assert_nothing_is_cut_or_covered(figure)
 
 
+def test_a_model_keeps_its_modes_and_its_float_type() -> None:
+    ds = Items(2)
+    model = torch.nn.Sequential(torch.nn.Conv2d(1, 3, 3, padding=1), torch.nn.BatchNorm2d(3)).double().train()
+    model[1].eval()
+    before = {name: value.clone() for name, value in model.state_dict().items()}
+    prediction_inspect_plot(ds, model, 0)
+    assert [model.training, model[0].training, model[1].training] == [True, True, False]
+    assert all((value == before[name]).all() for name, value in model.state_dict().items())
+
+
+@pytest.mark.parametrize("indices", [[0, 1], range(2), np.arange(2), torch.arange(2)])
+def test_items_are_named_by_any_kind_of_index(indices: Any) -> None:
+    figure = inspection_plot(Items(2), indices)
+    assert len(figure.axes) == 2
+    assert len(inspection_plot(Items(2), indices[1]).axes) == 1
+
+
 def test_the_heading_says_how_far_predictions_are_off() -> None:
     ds = Items(2, spacing=(0.5, 0.5))
     figure = prediction_inspect_plot(ds, Model(ds, 2.0), [0, 1], activation=lambda maps: maps)
@@ -224,8 +241,11 @@ def test_raw_outputs_are_seen_above_their_middle() -> None:
     veil = overlay(map_, Plane(0, 1), (9, 9), ["#ff0000"])
     assert veil[4, 4, 3] > 0.5
     assert np.count_nonzero(veil[..., 3]) == 1
-    flat = overlay(np.zeros((1, 9, 9), dtype=np.float32), Plane(0, 1), (9, 9), ["#ff0000"])
-    assert not flat.any()
+    for nothing in (0.0, NAN, np.inf):
+        assert not overlay(np.full((1, 9, 9), nothing, dtype=np.float32), Plane(0, 1), (9, 9), ["#ff0000"]).any()
+    map_[0, 0, :8], map_[0, 2, 2] = NAN, np.inf
+    veil = overlay(map_, Plane(0, 1), (9, 9), ["#ff0000"])
+    assert np.argwhere(veil[..., 3]).tolist() == [[2, 2], [4, 4]]
 
 
 @pytest.mark.parametrize("ending", [".png", ".svg", ".pdf", ".PNG"])
@@ -275,3 +295,26 @@ def test_the_scale_follows_a_transform() -> None:
     axes = inspection_plot(Turned(2, spacing=(0.5, 0.75)), 0).axes[0]
     assert axes.get_aspect() == pytest.approx(0.75 / 0.25)
     assert any("mm" in text.get_text() for text in axes.texts)
+
+
+def test_the_scale_follows_a_transform_that_resizes() -> None:
+    from napari_landmarker.engine.data import LandmarkDataset
+    from napari_landmarker.engine.transforms import Resize
+
+    resize = Resize(size=(25, 120), pad=False)
+    ds = LandmarkDataset([np.eye(50, 60)], [[[20.0, 30.0]]], pixel_spacing=(0.5, 1.5), transform=resize)
+    axes = inspection_plot(ds, 0).axes[0]  # 50 rows of 0.5 mm in 25, 60 columns of 1.5 mm in 120
+    assert axes.get_aspect() == pytest.approx(1.0 / 0.75)
+
+
+@pytest.mark.parametrize("ndim", [2, 3])
+def test_patches_are_drawn_with_their_landmark(ndim: int) -> None:
+    from napari_landmarker.engine.data import PatchDataset
+
+    shape, points = (20,) * ndim, np.stack([np.full(ndim, 4.0), np.full(ndim, 9.0)])[None]
+    ds = PatchDataset([np.zeros(shape)], points, 1, ndim, class_names=["a", "b"], dim_patch=(8,) * ndim)
+    figure = inspection_plot(ds, 0)
+    assert len(marks(figure.axes[0])) == 1
+    shown = [text.get_text() for legend in figure.legends for text in legend.get_texts()] + texts(figure).split(" | ")
+    assert "b" in shown
+    assert "a" not in shown

@@ -61,6 +61,8 @@ def test_units_and_radii_follow_the_spacing() -> None:
     true, predicted = landmarks(2)
     assert "<= 5 px" in detection_report(true, predicted)
     assert "<= 2 mm" in detection_report(true, predicted, pixel_spacing=0.1, unit="mm")
+    for radius in (3, [3], iter([3]), np.array([3]), np.array(3)):
+        assert list(detection_report(true, predicted, radius=radius, output_dict=True)["Landmark 0"]["SDR"]) == [3.0]
     with pytest.raises(LandmarkerError, match="errors are in px, not in mm"):
         detection_report(true, predicted, unit="mm")
 
@@ -89,6 +91,9 @@ def test_a_report_of_several_points(ndim: int) -> None:
     assert (a["TPR"], a["Precision"], a["F1"]) == (pytest.approx(2 / 3),) * 3
     assert (a["Mean"], a["N"], a["Missing"], a["Missed"]) == (2.0, 3, 0, 1)
     assert a["SDR"][5.0] == pytest.approx(200 / 3)
+    assert detection_report(true, found.matched, class_names=["a"], output_dict=True)["a"] == {
+        key: value for key, value in a.items() if key not in ("TP", "FP", "FN", "TPR", "Precision", "F1")
+    }
     text = multi_instance_detection_report(true, found.matched, *found[1:4], class_names=["a"])
     assert "Points found" in text
     assert "Success detection rate" in text
@@ -121,6 +126,34 @@ def test_the_curve_of_images_is_that_of_their_means() -> None:
     assert np.asarray(line.get_xdata())[1:-1].tolist() == [1.0, 2.75, 8.25, 20.0]
     assert np.asarray(line.get_ydata())[1:-1].tolist() == [0.25, 0.5, 0.75, 1.0]
     assert line.get_label() == "mean error of an image (1 point not found left out)"
+
+
+@pytest.mark.parametrize("ndim", [2, 3])
+def test_curves_of_several_points_of_a_landmark(ndim: int) -> None:
+    true, predicted = np.zeros((2, 2, 3, ndim)), np.zeros((2, 2, 3, ndim))
+    predicted[..., 0] = [[[1, 2, 3], [4, NAN, 6]], [[7, 8, 9], [10, 11, 12]]]
+    true[1, 1, 2] = NAN
+    first, second = plot_cpe(true, predicted, group=False, stat="count").axes[0].lines
+    assert np.asarray(first.get_xdata())[1:-1].tolist() == [1, 2, 3, 7, 8, 9]
+    assert np.asarray(first.get_ydata())[-1] == 6
+    assert np.asarray(second.get_xdata())[1:-1].tolist() == [4, 6, 10, 11]
+    assert second.get_label() == "Landmark 1 (1 not found)"
+    assert first.axes is not None
+    assert first.axes.get_ylabel() == "number of points"
+    means = plot_cpe(true, predicted).axes[0]
+    assert np.asarray(means.lines[0].get_xdata())[1:-1].tolist() == [16 / 5, 45 / 5]
+    assert means.get_ylabel() == "proportion of images"
+
+
+def test_the_legend_of_good_results_hides_no_curve() -> None:
+    errors = np.random.default_rng(0).rayleigh(1.0, (60, 1, 1)) * [1.0, 0.0]
+    errors[0] = 20.0
+    figure = plot_cpe(np.zeros((60, 1, 2)), errors)
+    to_png(figure, dpi=60)
+    (axes,) = figure.axes
+    legend = axes.get_legend().get_window_extent()
+    line = axes.transData.transform(np.asarray(axes.lines[0].get_xydata()))
+    assert not any(legend.contains(x, y) for x, y in line)
 
 
 @pytest.mark.parametrize("kind", ["ecdf", "kde", "hist"])

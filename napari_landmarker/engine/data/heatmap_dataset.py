@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from napari_landmarker.engine.data.landmark_dataset import LandmarkDataset
-from napari_landmarker.engine.data.sources import ImageSource
+from napari_landmarker.engine.data.sources import ImageSource, as_size
 from napari_landmarker.engine.errors import GeometryError
 from napari_landmarker.engine.geometry import AffineMap
 from napari_landmarker.engine.heatmap import GaussianHeatmapGenerator, HeatmapGenerator, LaplacianHeatmapGenerator
@@ -29,7 +29,7 @@ class HeatmapDataset(LandmarkDataset):
 
     Args:
         imgs: as for `LandmarkDataset`, and so are the other arguments that are not listed here.
-        sigma: width of the heatmaps in their own pixels; a number, ``(L,)`` or ``(L, D)``.
+        sigma: width of the heatmaps in their own pixels, as `sigmas` of `HeatmapGenerator`.
         batch_size: taken as in the paper; maps are drawn one image at a time, so it changes nothing.
         background: whether a first channel holds what is no landmark.
         all_points: whether a first channel holds the sum of all others.
@@ -38,7 +38,7 @@ class HeatmapDataset(LandmarkDataset):
         heatmap_size: shape of the maps; None takes that of the drawn image.
 
     Raises:
-        GeometryError: for a heatmap function or size that cannot be.
+        GeometryError: for a heatmap function, size, width or scale that cannot be.
     """
 
     def __init__(
@@ -68,11 +68,13 @@ class HeatmapDataset(LandmarkDataset):
         )  # fmt: skip
         if heatmap_fun not in _GENERATORS:
             raise GeometryError(f"heatmap_fun must be one of {', '.join(_GENERATORS)}, not '{heatmap_fun}'.")
-        if heatmap_size is not None and len(heatmap_size) != spatial_dims:
-            raise GeometryError(f"heatmap_size must be {spatial_dims} numbers of pixels, not {tuple(heatmap_size)}.")
-        self.heatmap_size = None if heatmap_size is None else tuple(int(n) for n in heatmap_size)
+        self.heatmap_size = None if heatmap_size is None else as_size(heatmap_size, "heatmap_size", spatial_dims)
         self._make = _GENERATORS[heatmap_fun]
         self._options = {"sigmas": sigma, "gamma": gamma, "background": background, "all_points": all_points}
+        try:
+            self.generator(self.heatmap_size or (1,) * spatial_dims)
+        except ValueError as error:
+            raise GeometryError(f"Heatmaps cannot be drawn like this: {error}") from error
 
     def __getitem__(self, index: int) -> dict[str, Any]:
         """One sample, with ``heatmap``: float32 ``(L [+ 1], *heatmap space)``; it also goes by the name ``mask``."""

@@ -12,6 +12,7 @@ from napari_landmarker.engine.heatmap.activation import check_activation, spatia
 from napari_landmarker.engine.heatmap.argmax import Maxima, find_maxima
 from napari_landmarker.engine.heatmap.local import half_width, local_points, window_values
 from napari_landmarker.engine.heatmap.moments import map_means, weight_chunks
+from napari_landmarker.engine.heatmap.precision import in_full_precision
 from napari_landmarker.engine.heatmap.refine import dark_points
 from napari_landmarker.engine.heatmap.sites import sites_of
 from napari_landmarker.engine.heatmap.spread import MEAN_METHODS
@@ -85,6 +86,7 @@ def share_in_window(heatmap: Tensor, found: Maxima, window: int, activation: str
     return (near / total).view(heatmap.shape[:2])
 
 
+@in_full_precision
 def decode_heatmap(
     heatmap: Tensor,
     method: str = "dark",
@@ -132,6 +134,7 @@ def decode_heatmap(
     return DecodedPoints(torch.where(says[..., None], points, torch.nan), score)
 
 
+@in_full_precision
 def heatmap_to_coord(
     heatmap: Tensor,
     offset_coords: int = 0,
@@ -190,7 +193,8 @@ def heatmap_to_coord_enlarge(
         axis that became ``s`` times longer.
 
     Raises:
-        ValueError: if `enlarge_dim` has not ``D`` positive numbers, or `enlarge_factor` is not positive.
+        ValueError: if `enlarge_dim` has not ``D`` positive numbers, `enlarge_factor` is not positive, or there is no
+            such mode in ``D`` dimensions.
     """
     ndim = spatial_ndim(heatmap, spatial_dims)
     heatmap = without_front(heatmap, offset_coords)
@@ -205,7 +209,11 @@ def heatmap_to_coord_enlarge(
     points = torch.full((*valid.shape, ndim), torch.nan, dtype=working_dtype(heatmap.dtype), device=heatmap.device)
     for batch, landmark in valid.nonzero().tolist():
         one = heatmap[batch, landmark][None, None].to(points.dtype)
-        enlarged = torch.nn.functional.interpolate(one, size=size, mode=mode, align_corners=smooth)
+        one = one.clamp(min=one.detach()[torch.isfinite(one)].amin())  # no infinity, which would spread
+        try:
+            enlarged = torch.nn.functional.interpolate(one, size=size, mode=mode, align_corners=smooth)
+        except NotImplementedError as error:
+            raise ValueError(f"There is no enlarge_mode {enlarge_mode!r} in {ndim} dimensions.") from error
         points[batch, landmark] = heatmap_to_coord(enlarged, method=method)[0, 0]
-    scale = torch.tensor([new / old for new, old in zip(size, space, strict=True)]).to(points)
+    scale = points.new_tensor([new / old for new, old in zip(size, space, strict=True)])
     return (points + 0.5) / scale - 0.5

@@ -11,8 +11,9 @@ from napari_landmarker.engine.heatmap.activation import spatial_ndim, wide_dtype
 from napari_landmarker.engine.heatmap.argmax import find_maxima
 from napari_landmarker.engine.heatmap.least_squares import Gaussian, Model, minimise, select
 from napari_landmarker.engine.heatmap.moments import moments_of, per_landmark
+from napari_landmarker.engine.heatmap.precision import in_full_precision
 from napari_landmarker.engine.heatmap.refine import dark_points
-from napari_landmarker.engine.heatmap.sites import Sites, box
+from napari_landmarker.engine.heatmap.sites import Sites
 from napari_landmarker.engine.heatmap.spread import at_least_a_pixel, check_points
 
 # How many standard deviations about the centre are looked at: what lies beyond is the same for all Gaussians near.
@@ -50,6 +51,23 @@ def covariance_of(gaussian: Gaussian) -> Tensor:
     return covariance
 
 
+def window_index(sites: Sites, halves: list[int]) -> Tensor:
+    """Index coordinates of windows ``2 * half + 1`` wide about the sites; all of an axis that is no longer than that.
+
+    Returns:
+        int64 ``(K, P, D)``; some may lie outside of the map.
+    """
+    count, ndim, device = len(sites.pixel), len(halves), sites.pixel.device
+    axes = []
+    for axis, (half, size) in enumerate(zip(halves, sites.space, strict=True)):
+        along = sites.pixel[:, axis, None] + torch.arange(-half, half + 1, device=device)
+        if along.shape[-1] >= size:
+            along = torch.arange(size, device=device).expand(count, size)
+        axes.append(along.view(count, *[1] * axis, -1, *[1] * (ndim - axis - 1)))
+    whole = torch.Size([count, *(along.numel() // count for along in axes)])
+    return torch.stack([along.expand(whole) for along in axes], dim=-1).flatten(1, -2)
+
+
 def fit_windows(sites: Sites, start: Gaussian, model: Model) -> Gaussian:
     """Fit in windows about the sites that reach far enough; they are made larger if the Gaussians turn out wider."""
     last = sites.space_tensor() - 1
@@ -63,7 +81,7 @@ def fit_windows(sites: Sites, start: Gaussian, model: Model) -> Gaussian:
         if all(have >= need for have, need in zip(halves, needed, strict=True)):
             break
         halves = [max(pair) for pair in zip(halves, needed, strict=True)]
-        index = sites.pixel[:, None, :] + box(halves, sites.pixel.device)
+        index = window_index(sites, halves)
         inside = ((index >= 0) & (index <= last)).all(dim=-1)
         values = sites.values(torch.minimum(index.clamp(min=0), last))
         values = torch.where(torch.isfinite(values), values, torch.zeros_like(values))
@@ -121,6 +139,7 @@ def check_library(ls_library: str) -> None:
         raise ValueError(f"ls_library must be one of {', '.join(LIBRARIES)}, not {ls_library!r}.")
 
 
+@in_full_precision
 @torch.no_grad()
 def coord_cov_from_gaussian_ls(
     heatmap: Tensor,
@@ -151,6 +170,7 @@ def coord_cov_from_gaussian_ls(
     return per_landmark(points, heatmap), per_landmark(covariances, heatmap)
 
 
+@in_full_precision
 @torch.no_grad()
 def cov_from_gaussian_ls(
     heatmap: Tensor,

@@ -18,6 +18,7 @@ from torch import Tensor
 from napari_landmarker.engine.heatmap.covariance import cholesky_root, linear_part, lower_factor
 from napari_landmarker.engine.heatmap.drawing import Bells, Shape, blank, draw_products, draw_tiles, is_diagonal
 from napari_landmarker.engine.heatmap.positivity import positive
+from napari_landmarker.engine.heatmap.precision import full_precision
 from napari_landmarker.engine.heatmap.widths import Numbers, Widths
 
 
@@ -38,8 +39,8 @@ class HeatmapGenerator(Widths, ABC):
 
     Args:
         nb_landmarks: number of landmarks ``L``.
-        sigmas: standard deviations in heatmap pixels: a number, ``(L,)`` per landmark, ``(D,)`` per axis (if ``D`` is
-            not ``L``; ``(1, D)`` always), or ``(L, D)``. Below 0.1 px they are drawn as `positive` says.
+        sigmas: standard deviations in heatmap pixels: a number, ``(D,)`` per axis, ``(L,)`` per landmark (if ``L`` is
+            not ``D``; ``(L, 1)`` always), or ``(L, D)``. Below 0.1 px they are drawn as `positive` says.
         gamma: None for maps of peak 1; a number for maps that integrate to it, so that the peak of a Gaussian is
             ``gamma / ((2 pi)^(D/2) sqrt(det S))``.
         rotation: of the principal axes, in radians. In 2D an angle or ``(L,)``, which turns the first axis (down)
@@ -152,7 +153,7 @@ class HeatmapGenerator(Widths, ABC):
         """
         points = self._points(landmarks)
         several = landmarks.ndim == 4
-        with torch.autocast(points.device.type, enabled=False):
+        with full_precision(points):
             present = torch.isfinite(points).all(dim=-1)
             out = self._draw(points, present, self._factors(points, affine_matrix, covariance))
             maps = out[:, 1:] if self._has_front else out

@@ -13,6 +13,7 @@ from napari_landmarker.engine.heatmap.activation import (
     weights,
 )
 from napari_landmarker.engine.heatmap.argmax import Maxima, find_maxima
+from napari_landmarker.engine.heatmap.precision import in_full_precision
 from napari_landmarker.engine.heatmap.sites import Sites, box, sites_of
 
 
@@ -67,6 +68,7 @@ def local_points(heatmap: Tensor, found: Maxima, window: int, activation: Activa
     return torch.where(found.valid[..., None], mean.view(found.pixel.shape), torch.nan)
 
 
+@in_full_precision
 def coord_local_weighted(
     heatmap: Tensor,
     window: int = 9,

@@ -12,6 +12,7 @@ from napari_landmarker.engine.heatmap.activation import check_activation, spatia
 from napari_landmarker.engine.heatmap.argmax import find_maxima
 from napari_landmarker.engine.heatmap.local import half_width, local_mean
 from napari_landmarker.engine.heatmap.plateaus import merge_plateaus
+from napari_landmarker.engine.heatmap.precision import in_full_precision
 from napari_landmarker.engine.heatmap.refine import refined
 from napari_landmarker.engine.heatmap.sites import Sites
 
@@ -93,6 +94,7 @@ def candidates_of(heatmap: Tensor, half: int, threshold: float | None) -> Sites:
     return Sites(heatmap, torch.cat([none, *owners]), torch.cat([none.new_empty(0, len(space)), *places]))
 
 
+@in_full_precision
 def find_peaks(
     heatmap: Tensor,
     window: int = 5,

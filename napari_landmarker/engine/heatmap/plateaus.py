@@ -14,6 +14,7 @@ from scipy.spatial import KDTree
 from napari_landmarker.engine.heatmap.sites import Sites, box
 
 Integers = npt.NDArray[np.int64]
+Values = npt.NDArray[np.floating]
 
 
 class Plateaus(NamedTuple):
@@ -37,9 +38,10 @@ def places(candidates: Sites, apart: int) -> Integers:
     return np.concatenate([number[:, None] * (apart + 1), candidates.pixel.cpu().numpy()], axis=1)
 
 
-def groups(position: Integers) -> Integers:
-    """Number of the plateau of each candidate, ``(K,)``: those that touch, also at corners, belong together."""
+def groups(position: Integers, values: Values) -> Integers:
+    """Number of the plateau of each candidate, ``(K,)``: equal ones that touch, also at corners, belong together."""
     pairs = KDTree(position).query_pairs(1, p=np.inf, output_type="ndarray")
+    pairs = pairs[values[pairs[:, 0]] == values[pairs[:, 1]]]
     links = coo_array((np.ones(len(pairs), bool), (pairs[:, 0], pairs[:, 1])), shape=(len(position),) * 2)
     number: Integers = connected_components(links, directed=False)[1].astype(np.int64)
     return number
@@ -63,7 +65,7 @@ def on_shoulder(candidates: Sites, position: Integers) -> npt.NDArray[np.bool_]:
     return out
 
 
-def tied(position: Integers, values: npt.NDArray[np.floating]) -> npt.NDArray[np.bool_]:
+def tied(position: Integers, values: Values) -> npt.NDArray[np.bool_]:
     """Which candidates are equal to another one of their map, ``(K,)``."""
     order = np.lexsort((values, position[:, 0]))
     same = (np.diff(values[order]) == 0) & (np.diff(position[order, 0]) == 0)
@@ -83,9 +85,9 @@ def suppressed(position: Integers, half: int) -> npt.NDArray[np.bool_]:
     return out
 
 
-def merge_equal(position: Integers, shoulder: npt.NDArray[np.bool_], half: int) -> Plateaus:
+def merge_equal(position: Integers, values: Values, shoulder: npt.NDArray[np.bool_], half: int) -> Plateaus:
     """As `merge_plateaus`, for candidates by `places` of which some are equal."""
-    group = groups(position)
+    group = groups(position, values)
     size = np.bincount(group)
     members = position[:, 1:].astype(np.float64)
     middle = np.stack([np.bincount(group, axis) / size for axis in members.T], axis=1)
@@ -113,7 +115,7 @@ def merge_plateaus(candidates: Sites, half: int) -> Plateaus:
     peaks = Plateaus(single, position[single, 1:].astype(np.float64), np.zeros(len(single), bool))
     if not equal.any():
         return peaks
-    merged = merge_equal(position[equal], shoulder[equal], half)
+    merged = merge_equal(position[equal], values[equal], shoulder[equal], half)
     chosen = np.concatenate([single, np.flatnonzero(equal)[merged.chosen]])
     order = np.argsort(chosen)
     return Plateaus(

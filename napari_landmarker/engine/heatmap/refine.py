@@ -13,6 +13,7 @@ from torch import Tensor
 
 from napari_landmarker.engine.heatmap.activation import spatial_ndim, wide_dtype, working_dtype
 from napari_landmarker.engine.heatmap.argmax import Maxima, find_maxima
+from napari_landmarker.engine.heatmap.precision import in_full_precision
 from napari_landmarker.engine.heatmap.sites import Sites, box, sites_of
 
 # Along each axis a maximum is at most so far from the largest pixel: by the full quadratic; by one that goes through
@@ -141,6 +142,7 @@ def dark_points(heatmap: Tensor, found: Maxima) -> Tensor:
     return torch.where(found.valid[..., None], points, torch.nan)
 
 
+@in_full_precision
 def coord_dark(heatmap: Tensor, spatial_dims: int | None = None) -> Tensor:
     """Sub-pixel maximum by a Gaussian through the pixels about the largest one (DARK; see this module).
 

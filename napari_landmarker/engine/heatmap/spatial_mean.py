@@ -10,8 +10,10 @@ from torch import Tensor
 
 from napari_landmarker.engine.heatmap.activation import check_activation, spatial_ndim
 from napari_landmarker.engine.heatmap.moments import map_means
+from napari_landmarker.engine.heatmap.precision import in_full_precision
 
 
+@in_full_precision
 def coord_weighted_spatial_mean(
     heatmap: Tensor,
     spatial_dims: int | None = None,
@@ -34,7 +36,7 @@ def coord_weighted_spatial_mean(
     Returns:
         ``(B, L, D)`` in heatmap index coordinates, differentiable. The middle for a flat map that has weight (training
         may begin with one; `heatmap_to_coord` says NaN there); NaN for a map without weight, or with a NaN or plus
-        infinity in it.
+        infinity in it, and without activation also for one with minus infinity.
 
     Example:
         >>> import torch

@@ -11,6 +11,7 @@ from torch import Tensor
 
 from napari_landmarker.engine.heatmap.activation import check_activation, spatial_ndim, wide_dtype, working_dtype
 from napari_landmarker.engine.heatmap.moments import Moments, map_moments, per_landmark
+from napari_landmarker.engine.heatmap.precision import in_full_precision
 
 #: Smallest variance in any direction, in square pixels: that of a point somewhere in a pixel.
 PIXEL_VARIANCE = 1 / 12
@@ -50,6 +51,7 @@ def sample_covariance(moments: Moments) -> Tensor:
     return at_least_a_pixel(moments.second / left[:, None, None])
 
 
+@in_full_precision
 def coord_weighted_spatial_mean_cov(
     heatmap: Tensor,
     spatial_dims: int | None = None,
@@ -130,6 +132,7 @@ def check_points(heatmap: Tensor, coords: Tensor) -> Tensor:
     return coords.flatten(0, 1).to(heatmap.device, wide_dtype(heatmap))
 
 
+@in_full_precision
 def weighted_sample_cov(
     heatmap: Tensor, coords: Tensor, spatial_dims: int | None = None, activation: str | None = None, t: float = 1.0
 ) -> Tensor:
@@ -150,6 +153,7 @@ def weighted_sample_cov(
     return per_landmark(sample_covariance(found), heatmap)
 
 
+@in_full_precision
 def windowed_weighted_sample_cov(
     heatmap: Tensor, coords: Tensor, spatial_dims: int | None = None, activation: str | None = None, t: float = 1.0
 ) -> Tensor:
@@ -186,6 +190,7 @@ def windowed_weighted_sample_cov(
 windowed_weigthed_sample_cov = windowed_weighted_sample_cov
 
 
+@in_full_precision
 def cov_from_cholesky(factors: Tensor) -> Tensor:
     """Covariance out of the free numbers that a network learns: ``C = L L.T`` with a lower triangular ``L``.
 

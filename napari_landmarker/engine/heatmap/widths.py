@@ -12,6 +12,7 @@ from torch import Tensor, nn
 
 from napari_landmarker.engine.heatmap.covariance import rotation_matrix, widths_and_angles
 from napari_landmarker.engine.heatmap.positivity import positive
+from napari_landmarker.engine.heatmap.precision import full_precision
 
 Numbers = float | Sequence[Any] | NDArray[np.generic] | Tensor
 
@@ -55,11 +56,10 @@ class Widths(nn.Module):
         Raises:
             ValueError: if one is not positive or their shape does not fit.
         """
-        given = _as_float(sigmas)
-        if given.ndim == 1 and given.shape[0] == self.nb_landmarks:
+        given, count, ndim = _as_float(sigmas), self.nb_landmarks, self.spatial_dims
+        if given.shape == (count,) and count != ndim:
             given = given[:, None]
-        count, ndim = self.nb_landmarks, self.spatial_dims
-        values = _spread(given, (count, ndim), f"sigmas must be a number, ({count},), ({ndim},) or ({count}, {ndim})")
+        values = _spread(given, (count, ndim), f"sigmas must be a number, ({ndim},), ({count},) or ({count}, {ndim})")
         if not bool(((values > 0) & torch.isfinite(values)).all()):
             raise ValueError("sigmas must be positive.")
         self._store("sigmas", values)
@@ -106,8 +106,9 @@ class Widths(nn.Module):
         Returns:
             ``(L, D, D)`` in square heatmap pixels, or ``(L, 4, 4)``.
         """
-        root = self._root(self.sigmas, self.rotation)
-        covariance = root @ root.mT
+        with full_precision(self.sigmas):
+            root = self._root(self.sigmas, self.rotation)
+            covariance = root @ root.mT
         if not return4by4:
             return covariance
         whole = torch.eye(4, dtype=covariance.dtype, device=covariance.device).repeat(self.nb_landmarks, 1, 1)

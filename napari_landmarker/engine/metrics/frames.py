@@ -19,7 +19,7 @@ from napari_landmarker.engine.geometry import AffineMap, FloatArray
 def as_array(values: Any) -> FloatArray:
     """Values as float64; a tensor is taken off its graph and its device, and lists of tensors are stacked."""
     if hasattr(values, "detach"):
-        values = values.detach().cpu()
+        values = values.detach().cpu().double()  # numpy knows no bfloat16
     elif isinstance(values, list | tuple) and any(hasattr(value, "detach") for value in values):
         values = [as_array(value) for value in values]
     return np.asarray(values, dtype=np.float64)

@@ -181,6 +181,8 @@ def transform_multi_instance_tensor(landmarks: Any) -> list[Any]:
 def _filled(predicted: Any, shape: tuple[int, ...]) -> FloatArray:
     """Predictions as ``(B, L, P, D)``, NaN where a class has fewer than ``P`` points."""
     count, n_classes, _, ndim = shape
+    if count == len(predicted) == 0:
+        return np.empty((0, n_classes, 0, ndim))
     for _ in range(4 - _depth(predicted)):
         predicted = [predicted]
     fits = len(predicted) == count and all(len(of_image) == n_classes for of_image in predicted)

@@ -202,10 +202,15 @@ def sdr(
     """
     errors = point_error(true_landmarks, pred_landmarks, dim, dim_orig, pixel_spacing, padding, reduction="none")
     present = errors[has_point(as_array(true_landmarks))]
-    radii = as_array(radius if not isinstance(radius, Iterable) else list(radius))
+    radii = as_radii(radius)
     if radii.ndim == 0:
         return success_rate(present, float(radii))
     return {float(r): success_rate(present, float(r)) for r in radii}
+
+
+def as_radii(radius: float | Iterable[float]) -> FloatArray:
+    """A radius ``()`` or several ``(R,)`` as an array; numbers, arrays, tensors and whatever can be listed."""
+    return as_array(list(radius) if isinstance(radius, Iterable) and not hasattr(radius, "shape") else radius)
 
 
 def success_rate(errors: FloatArray, radius: float) -> float:

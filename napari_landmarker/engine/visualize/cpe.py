@@ -20,7 +20,8 @@ from napari_landmarker.engine.visualize.detection import image_errors, landmark_
 from napari_landmarker.engine.visualize.drawing import shortened
 from napari_landmarker.engine.visualize.style import ACCENT, FONT_SIZE, INK, new_figure, plain, save_figure, style_axes
 
-_STATS = {"proportion": 0.01, "percent": 1.0}
+_SHARES = {"proportion": 0.01, "percent": 1.0}
+_STATS = {"proportion": "proportion of {}", "percent": "{} (%)", "count": "number of {}"}
 _KINDS = ("ecdf", "kde", "hist")
 _BINS = 30
 #: Steps of a smooth curve.
@@ -53,14 +54,16 @@ def plot_cpe(
     below all where some were missed; the mean of an image leaves them out, and the legend says how many there are.
 
     Args:
-        true_landmarks: index coordinates ``(B, L, D)``, NaN where a landmark has no point.
+        true_landmarks: index coordinates ``(B, L, D)``, or ``(B, L, M, D)`` with the prediction of each point in
+            the same place (see `multi_instance_point_error`); NaN where there is no point.
         pred_landmarks: the same shape.
         dim: shape of the network's frame, as in `engine.metrics.point_error`, and so are the following.
         dim_orig: shape of each image on disk.
         pixel_spacing: mm per pixel of the image on disk.
         padding: pixels of the network's frame before the image.
         class_names: names of the landmarks.
-        group: one curve of the mean error of each image, instead of one curve a landmark.
+        group: one curve of the mean error of each image, instead of one curve a landmark (of its images, or of its
+            points where it has several).
         title: title of the figure.
         save_path: file to write as well, ``.png``, ``.svg`` or ``.pdf``.
         stat: what the vertical axis counts.
@@ -73,8 +76,8 @@ def plot_cpe(
             compared.
         GeometryError: if shapes do not fit.
     """
-    if kind not in _KINDS or stat not in (*_STATS, "count"):
-        kinds, stats = ", ".join(_KINDS), ", ".join((*_STATS, "count"))
+    if kind not in _KINDS or stat not in _STATS:
+        kinds, stats = ", ".join(_KINDS), ", ".join(_STATS)
         raise LandmarkerError(f"kind is one of {kinds} and stat one of {stats}, not '{kind}' and '{stat}'.")
     errors = image_errors(true_landmarks, pred_landmarks, dim, dim_orig, pixel_spacing, padding)
     unit = unit_of(pixel_spacing, unit)
@@ -89,9 +92,12 @@ def plot_cpe(
     for number, (name, values) in enumerate(curves.items()):
         color = ACCENT if group else PALETTE[number % len(PALETTE)]
         line = _DASHES[number // len(PALETTE) % len(_DASHES)]
-        scale = values.size / 100 if stat == "count" else _STATS[stat]
+        scale = values.size / 100 if stat == "count" else _SHARES[stat]
         _draw(axes, values, limit, scale, kind, color=color, linestyle=line, label=name)
-    _finish(axes, curves, stat, unit, title, limit, outside=not group)
+    counted = "images" if group or errors.ndim == 2 else "points"
+    axes.set_xlabel(f"point error ({unit})", color=INK, fontsize=FONT_SIZE)
+    axes.set_ylabel(_STATS[stat].format(counted), color=INK, fontsize=FONT_SIZE)
+    _finish(axes, curves, stat, title, limit, outside=not group)
     if save_path is not None:
         save_figure(figure, save_path)
     return figure
@@ -99,6 +105,7 @@ def plot_cpe(
 
 def _grouped(errors: FloatArray, present: npt.NDArray[np.bool_]) -> dict[str, FloatArray]:
     """The mean error of each image that has a true point, NaN where none of its points was found."""
+    errors, present = errors.reshape(len(errors), -1), present.reshape(len(errors), -1)
     found = np.isfinite(errors)
     total = np.where(found, errors, 0).sum(axis=1)
     means = np.divide(total, found.sum(axis=1), out=np.full(len(errors), np.nan), where=found.any(axis=1))
@@ -113,7 +120,7 @@ def _by_landmark(
 ) -> dict[str, FloatArray]:
     curves: dict[str, FloatArray] = {}
     for column, name in enumerate(landmark_names(class_names, errors.shape[1])):
-        values = errors[present[:, column], column]
+        values = errors[:, column][present[:, column]]
         missed = int(np.isnan(values).sum())
         curves[f"{shortened(name)} ({missed} not found)" if missed else shortened(name)] = values
     return curves
@@ -149,17 +156,14 @@ def _smooth(values: FloatArray, x: FloatArray) -> FloatArray:
 
 
 def _finish(
-    axes: Axes, curves: dict[str, FloatArray], stat: str, unit: str, title: str | None, limit: float, *, outside: bool
+    axes: Axes, curves: dict[str, FloatArray], stat: str, title: str | None, limit: float, *, outside: bool
 ) -> None:
-    words = {"proportion": "proportion of images", "percent": "images (%)", "count": "number of images"}
     most = {"proportion": 1.0, "percent": 100.0, "count": float(max(values.size for values in curves.values()))}[stat]
     axes.set_xlim(0, limit)
     axes.set_ylim(0, 1.03 * most)
-    axes.set_xlabel(f"point error ({unit})", color=INK, fontsize=FONT_SIZE)
-    axes.set_ylabel(words[stat], color=INK, fontsize=FONT_SIZE)
     if title:
         plain(axes.set_title(title, fontsize=FONT_SIZE + 2, color=INK, wrap=True))
-    where = {"loc": "center left", "bbox_to_anchor": (1.01, 0.5)} if outside else {"loc": "upper left"}
+    where = {"loc": "center left", "bbox_to_anchor": (1.01, 0.5)} if outside else {"loc": "lower right"}
     columns = -(-len(curves) // _NAMES_PER_COLUMN)
     legend = axes.legend(frameon=not outside, edgecolor="none", fontsize=FONT_SIZE, ncols=columns, **where)
     for text in legend.get_texts():

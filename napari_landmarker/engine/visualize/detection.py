@@ -12,7 +12,7 @@ from napari_landmarker.engine.errors import GeometryError, LandmarkerError
 from napari_landmarker.engine.geometry import FloatArray
 from napari_landmarker.engine.metrics.evaluation import DEFAULT_RADII_MM, DEFAULT_RADII_PX
 from napari_landmarker.engine.metrics.frames import as_array, has_point
-from napari_landmarker.engine.metrics.points import point_error, success_rate
+from napari_landmarker.engine.metrics.points import as_radii, point_error, success_rate
 
 Unit = Literal["mm", "px"]
 ClassReport = dict[str, Any]
@@ -36,7 +36,7 @@ def detection_report(
     pixel_spacing: npt.ArrayLike | None = None,
     padding: npt.ArrayLike | None = None,
     class_names: Sequence[str] | None = None,
-    radius: Iterable[float] | None = None,
+    radius: float | Iterable[float] | None = None,
     digits: int = 2,
     unit: Unit | None = None,
     output_dict: Literal[False] = False,
@@ -52,7 +52,7 @@ def detection_report(
     pixel_spacing: npt.ArrayLike | None = None,
     padding: npt.ArrayLike | None = None,
     class_names: Sequence[str] | None = None,
-    radius: Iterable[float] | None = None,
+    radius: float | Iterable[float] | None = None,
     digits: int = 2,
     unit: Unit | None = None,
     *,
@@ -68,7 +68,7 @@ def detection_report(
     pixel_spacing: npt.ArrayLike | None = None,
     padding: npt.ArrayLike | None = None,
     class_names: Sequence[str] | None = None,
-    radius: Iterable[float] | None = None,
+    radius: float | Iterable[float] | None = None,
     digits: int = 2,
     unit: Unit | None = None,
     output_dict: bool = False,
@@ -79,14 +79,15 @@ def detection_report(
     and fails at every radius.
 
     Args:
-        true_landmarks: index coordinates ``(B, L, D)``, NaN where a landmark has no point.
+        true_landmarks: index coordinates ``(B, L, D)``, or ``(B, L, M, D)`` with the prediction of each point in
+            the same place; NaN where there is no point.
         pred_landmarks: the same shape.
         dim: shape of the network's frame, as in `engine.metrics.point_error`, and so are the following.
         dim_orig: shape of each image on disk.
         pixel_spacing: mm per pixel of the image on disk.
         padding: pixels of the network's frame before the image.
         class_names: names of the landmarks, ``L`` of them.
-        radius: radii of the success rate; by default 2, 2.5, 3 and 4 mm, or 5, 10, 20 and 40 px.
+        radius: radius of the success rate, or several; by default 2, 2.5, 3 and 4 mm, or 5, 10, 20 and 40 px.
         digits: decimals of the text.
         unit: by default mm where the spacing is known, else px.
         output_dict: whether to return numbers instead of text.
@@ -104,10 +105,15 @@ def detection_report(
     unit = unit_of(pixel_spacing, unit)
     radii = _radii(radius, unit)
     names = landmark_names(class_names, errors.shape[1])
-    report = {name: _statistics(errors[:, row], present[:, row], radii) for row, name in enumerate(names)}
+    counted = present if errors.ndim == 3 else np.ones_like(present)  # rows that fill up the points are not missing
+    report = {
+        name: _statistics(errors[:, row][counted[:, row]], present[:, row][counted[:, row]], radii)
+        for row, name in enumerate(names)
+    }
     if output_dict:
         return report
-    return "\n\n".join(_tables(report, {"All landmarks": _statistics(errors, present, radii)}, radii, digits, unit))
+    total = _statistics(errors[counted], present[counted], radii)
+    return "\n\n".join(_tables(report, {"All landmarks": total}, radii, digits, unit))
 
 
 def multi_instance_detection_report(
@@ -121,7 +127,7 @@ def multi_instance_detection_report(
     pixel_spacing: npt.ArrayLike | None = None,
     padding: npt.ArrayLike | None = None,
     class_names: Sequence[str] | None = None,
-    radius: Iterable[float] | None = None,
+    radius: float | Iterable[float] | None = None,
     digits: int = 2,
     unit: Unit | None = None,
     output_dict: bool = False,
@@ -139,7 +145,7 @@ def multi_instance_detection_report(
         pixel_spacing: mm per pixel of the image on disk.
         padding: pixels of the network's frame before the image.
         class_names: names of the landmarks, ``L`` of them.
-        radius: radii of the success rate; by default 2, 2.5, 3 and 4 mm, or 5, 10, 20 and 40 px.
+        radius: radius of the success rate, or several; by default 2, 2.5, 3 and 4 mm, or 5, 10, 20 and 40 px.
         digits: decimals of the text.
         unit: by default mm where the spacing is known, else px.
         output_dict: whether to return numbers instead of text.
@@ -205,9 +211,9 @@ def landmark_names(class_names: Sequence[str] | None, count: int) -> list[str]:
     return names
 
 
-def _radii(radius: Iterable[float] | None, unit: Unit) -> list[float]:
+def _radii(radius: float | Iterable[float] | None, unit: Unit) -> list[float]:
     default = DEFAULT_RADII_MM if unit == "mm" else DEFAULT_RADII_PX
-    return [float(r) for r in (default if radius is None else radius)]
+    return [float(r) for r in as_radii(default if radius is None else radius).reshape(-1)]
 
 
 def _statistics(errors: FloatArray, present: npt.NDArray[np.bool_], radii: Sequence[float]) -> ClassReport:

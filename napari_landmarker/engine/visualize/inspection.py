@@ -31,8 +31,8 @@ def inspection_plot(
     """Draw items of a dataset as a model would see them, with their landmarks and maps.
 
     Args:
-        ds: a dataset: items with ``image`` ``(C, *space)`` and ``landmark`` ``(L, D)`` or ``(L, M, D)`` in its index
-            coordinates; a ``heatmap`` or ``mask`` is drawn too.
+        ds: a dataset: items with ``image`` ``(C, *space)`` and ``landmark`` ``(L, D)``, ``(L, M, D)`` or, of a patch,
+            ``(D,)`` in its index coordinates; a ``heatmap`` or ``mask`` is drawn too.
         idx: which item, or items.
         heatmap_generator: draws maps ``(1, C, *space)`` for landmarks ``(1, L, [M,] D)``; instead of the item's own.
         save_path: file to write as well, ``.png``, ``.svg`` or ``.pdf``.
@@ -62,7 +62,7 @@ def prediction_inspect_plot(
     Args:
         ds: a dataset, as in `inspection_plot`.
         model: gives heatmaps ``(1, L, *space)`` of any size for an image ``(1, C, *space)``; channels in front, such as
-            a background, are left out. It is put back into the mode it was in.
+            a background, are left out. It and its parts are put back into the modes they were in.
         idx: which item, or items.
         activation: what makes heatmaps of the model's output; None where it gives heatmaps.
         save_path: file to write as well, ``.png``, ``.svg`` or ``.pdf``.
@@ -137,7 +137,7 @@ def _finished(samples: Sequence[Sample], title: str, save_path: str | Path | Non
 
 
 def _indices(idx: int | Sequence[int]) -> list[int]:
-    indices = [int(index) for index in (idx if isinstance(idx, Sequence | np.ndarray) else [idx])]
+    indices = [int(index) for index in as_array(idx).reshape(-1)]
     if not indices:
         raise GeometryError("There is nothing to draw: give the index of at least one item.")
     return indices
@@ -157,15 +157,16 @@ def _predicted_maps(
     """Heatmaps ``(1, L, *space)`` of an item, on the CPU."""
     import torch
 
-    device = next((parameter.device for parameter in model.parameters()), torch.device("cpu"))
-    was_training = model.training
+    like = next((parameter for parameter in model.parameters()), torch.empty(0))
+    modes = {module: module.training for module in model.modules()}
     model.eval()
     try:
         with torch.inference_mode():
-            output = model(torch.from_numpy(sample.pixels)[None].to(device))
+            output = model(torch.from_numpy(sample.pixels)[None].to(like))
             output = output if activation is None else activation(output)
     finally:
-        model.train(was_training)
+        for module, training in modes.items():
+            module.training = training
     ndim, n_landmarks = sample.image.grid.ndim, len(sample.names)
     if not isinstance(output, torch.Tensor) or output.ndim != ndim + 2 or output.shape[1] < n_landmarks:
         raise GeometryError(

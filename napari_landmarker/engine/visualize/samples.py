@@ -80,10 +80,12 @@ def sample_of(ds: Samples, index: int) -> Sample:
     item = ds[number]
     pixels, true = np.asarray(as_array(item["image"]), dtype=np.float32), as_array(item["landmark"])
     shape = pixels.shape[1:]
+    given = getattr(ds, "class_names", None) or [f"landmark_{row}" for row in range(len(np.atleast_2d(true)))]
+    if true.ndim == 1:  # a patch about one of the landmarks
+        true, given = true[None], [given[getattr(ds, "index_landmark", 0)]]
     true = true[:, None] if true.ndim == 2 else true
     if true.ndim != 3 or true.shape[-1] != len(shape):
         raise GeometryError(f"Landmarks of shape {true.shape} do not fit an image of {shape} pixels.")
-    given = getattr(ds, "class_names", None) or [f"landmark_{row}" for row in range(len(true))]
     names = tuple(str(name) for name in given)
     if len(names) != len(true):
         raise GeometryError(f"The dataset has {len(names)} class_names for {len(true)} landmarks.")
@@ -102,11 +104,12 @@ def sample_of(ds: Samples, index: int) -> Sample:
 
 def _spacing(item: Mapping[str, Any]) -> tuple[float, ...] | None:
     """Mm per pixel of an item's image (at its centre, if a transform bent it), None where it is not known."""
-    if "spacing" not in item or "step" not in item:
+    if "spacing" not in item or "frame" not in item:
         return None
-    drawn = np.diag(as_array(item["spacing"]) * as_array(item["step"]))
-    if "affine" in item and np.isfinite(drawn).all():
-        drawn = drawn @ np.linalg.inv(as_array(item["affine"])[: len(drawn), : len(drawn)])
+    drawn = np.diag(as_array(item["spacing"]) * np.linalg.norm(as_array(item["frame"])[:-1, :-1], axis=0))
+    if "affine" in item:
+        affine = as_array(item["affine"])[: len(drawn), : len(drawn)]
+        drawn = drawn @ (np.linalg.inv(affine) if np.isfinite(affine).all() else affine)
     spacing = np.linalg.norm(drawn, axis=0)
     return tuple(spacing.tolist()) if np.isfinite(spacing).all() and (spacing > 0).all() else None
 
@@ -132,7 +135,7 @@ def overlay(maps: MapArray, plane: Plane, image_shape: Sequence[int], colors: Se
     veil = np.zeros((*maps[tuple(index)].shape[1:], 4), dtype=np.float32)
     total = np.zeros(veil.shape[:2], dtype=np.float32)
     for values, color in zip(maps, colors, strict=True):
-        low, high = _middle(values), float(np.nanmax(values))
+        low, high = _middle_and_top(values)
         if not high > low:
             continue
         share = np.clip((np.nan_to_num(values[tuple(index[1:])], nan=low) - low) / (high - low), 0, 1) ** _GAMMA
@@ -145,7 +148,9 @@ def overlay(maps: MapArray, plane: Plane, image_shape: Sequence[int], colors: Se
     return np.clip(veil, 0, 1)
 
 
-def _middle(values: MapArray) -> float:
-    """The median of a map, on some of its values."""
-    flat = values.reshape(-1)
-    return float(np.nanmedian(flat[:: max(1, flat.size // _SAMPLE)]))
+def _middle_and_top(values: MapArray) -> tuple[float, float]:
+    """The median of a map, on some of its finite values, and the largest of them; 0 where there is none."""
+    known = values[np.isfinite(values)]
+    if not known.size:
+        return 0.0, 0.0
+    return float(np.median(known[:: max(1, known.size // _SAMPLE)])), float(known.max())

@@ -251,7 +251,7 @@ def _agreement(sample: Sample) -> str:
         mean = float(np.nansum(np.asarray(found.error) * pairs) / pairs.sum())
         words = f"mean distance {mean:.{1 if sample.image.grid.unit == 'px' else 2}f} {sample.image.grid.unit}"
     words += f", {missed} not found" if missed else ""
-    return words + (f", {spare} without a true point" if spare else "")
+    return words + (f", {spare} predicted that belong to no true point" if spare else "")
 
 
 def _caption(axes: Axes, text: str) -> None:
