@@ -4,7 +4,8 @@ Usage: python benchmarks/engine_agreement.py [--reference ENVIRONMENT]
 
 Both sides get the same inputs. A difference counts relative to the largest value of a case, or to 1 where that is
 smaller. Where the reference is known to be wrong nothing is compared: maps of missing landmarks, decoding at the
-border, resizing, several instances in decoding and matching, Laplacian maps in 3D. Exit code 1 where values differ.
+border, resizing, several instances near the border, in 3D or whose pairs are in doubt, Laplacian maps and windows in
+3D. Exit code 1 where values differ.
 """
 
 from __future__ import annotations
