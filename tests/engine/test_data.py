@@ -92,12 +92,15 @@ def test_images_come_as_lists_stacks_tensors_and_files(space, tmp_path):
         np.stack(images),
         torch.from_numpy(np.stack(images)),
         [torch.from_numpy(image)[None] for image in images],
+        [torch.from_numpy(image).requires_grad_() for image in images],
         paths,
         [str(path) for path in paths],
     ]
     expected = LandmarkDataset(images, points, len(space))[2]["image"]
     for form in forms:
         torch.testing.assert_close(LandmarkDataset(form, torch.from_numpy(points), len(space))[2]["image"], expected)
+    rough = LandmarkDataset([torch.from_numpy(image).bfloat16() for image in images], points, len(space))[2]["image"]
+    torch.testing.assert_close(rough, expected, atol=0.02, rtol=0)
 
 
 def test_nothing_handed_in_is_changed():
@@ -110,6 +113,22 @@ def test_nothing_handed_in_is_changed():
     assert all(a is b for a, b in zip(given, images, strict=True))
     assert all(np.array_equal(a, b) for a, b in zip(before, images, strict=True))
     np.testing.assert_array_equal(points, kept)
+
+
+@pytest.mark.parametrize("transform", [None, lambda image, points, rng: (np.multiply(image, 0, out=image), points)])
+def test_an_item_that_is_changed_leaves_the_kept_image_alone(transform):
+    images, points = make((20, 24))
+    dataset = LandmarkDataset(images, points, transform=transform)
+    kept = dataset.drawn(1).array.copy()
+    dataset[1]["image"].zero_()
+    np.testing.assert_array_equal(dataset.drawn(1).array, kept)
+
+
+def test_items_are_counted_from_the_end_too():
+    dataset = LandmarkDataset(*make((20, 24)), transform=Augmentation(AugmentationConfig()))
+    assert dataset[-1]["index"] == 2
+    with pytest.raises(IndexError, match="no item 3"):
+        _ = dataset[3]
 
 
 def test_several_instances_may_differ_in_number():
@@ -138,11 +157,34 @@ def test_several_instances_may_differ_in_number():
         ([np.zeros((4, 4))], np.zeros((1, 1, 2)), {"pixel_spacing": [0, 1]}, "positive"),
         ([np.zeros((4, 4))], np.zeros((1, 1, 2)), {"img_paths": ["a", "b"]}, "img_paths"),
         ([np.zeros((4, 4))], [["a"]], {}, "numbers"),
+        (None, np.zeros((1, 1, 2)), {}, "imgs must be a list"),
+        ([np.zeros((4, 4))], None, {}, "landmarks must be"),
+        ([np.zeros((4, 4))] * 2, [[[1, 1]], [[1, np.inf]]], {}, "image 2 hold an infinite"),
+        ([np.zeros((4, 4))], np.zeros((1, 2, 2)), {"class_names": ["a", "a"]}, "twice"),
+        ([np.zeros((4, 4))], np.zeros((1, 1, 2)), {"dim_img": 64}, "dim_img"),
+        ([np.zeros((4, 4))], np.zeros((1, 1, 2)), {"dim_img": (64.5, 64)}, "dim_img"),
+        ([np.zeros((4, 4))], np.zeros((1, 1, 2)), {"channels": 2}, "channels"),
+        ([np.zeros((4, 4))], np.zeros((1, 1, 2)), {"seed": -1}, "seed"),
     ],
 )
 def test_what_does_not_fit_is_one_clear_error(imgs, landmarks, options, says):
     with pytest.raises(GeometryError, match=says):
         LandmarkDataset(imgs, landmarks, **options)
+
+
+def test_arrays_that_are_no_images():
+    for image, says in [(np.zeros((40, 40, 3)), "channels last"), (np.zeros((4, 4), complex), "no real numbers")]:
+        with pytest.raises(ImageError, match=says):
+            LandmarkDataset([image], np.zeros((1, 1, 2)))[0]
+    with pytest.raises(GeometryError, match="2 channels"):
+        LandmarkDataset([np.zeros((2, 4, 4))], np.zeros((1, 1, 2)), channels=1)[0]
+
+
+def test_an_image_of_other_dimensions_is_named(tmp_path):
+    np.save(tmp_path / "a.npy", np.zeros((4, 5, 6)))
+    for cache in (None, tmp_path / "cache"):
+        with pytest.raises(ImageError, match=r"a\.npy has 3 dimensions"):
+            LandmarkDataset([tmp_path / "a.npy"], np.zeros((1, 1, 2)), cache_dir=cache)[0]
 
 
 def test_a_broken_file_is_named(tmp_path):
@@ -166,6 +208,16 @@ def test_random_changes_follow_the_seed_whatever_the_number_of_workers(workers):
     assert not torch.equal(first.nan_to_num(), second.nan_to_num())
     again = epochs(2 if workers == 1 else workers)
     torch.testing.assert_close(torch.stack(again), torch.stack([first, second]), equal_nan=True, rtol=0, atol=0)
+
+
+def test_workers_that_live_on_do_not_repeat_each_other():
+    dataset = LandmarkDataset(*make((8, 9), count=4), transform=Augmentation(AugmentationConfig(probability=1.0)))
+    loader = DataLoader(dataset, batch_size=1, num_workers=2, shuffle=True, persistent_workers=True)
+    seen = {index: set() for index in range(4)}
+    for _ in range(5):
+        for item in loader:
+            seen[int(item["index"])].add(float(item["image"].sum()))
+    assert [len(different) for different in seen.values()] == [5] * 4
 
 
 def test_the_affine_of_an_item_moves_points_as_the_transform_did():
@@ -200,6 +252,19 @@ def test_drawn_images_are_kept_on_disk_until_the_file_changes(tmp_path, monkeypa
     Picture.fromarray(np.full((10, 12), 7, np.uint8)).save(image)
     assert not torch.equal(fresh(), first)
     assert len(reads) == 3
+
+
+def test_values_that_change_beside_their_header_are_read_again(tmp_path):
+    header = "NDims = 2\nDimSize = 4 3\nElementType = MET_UCHAR\nElementDataFile = a.raw\n"
+    (tmp_path / "a.mhd").write_text(header)
+    items = []
+    for values in (np.arange(12), np.arange(12)[::-1]):
+        values.astype(np.uint8).tofile(tmp_path / "a.raw")
+        dataset = LandmarkDataset([tmp_path / "a.mhd"], np.zeros((1, 1, 2)), cache_dir=tmp_path / "cache")
+        items.append(dataset[0]["image"])
+    torch.testing.assert_close(items[1], items[0].flip(1, 2))
+    with pytest.raises(ImageError, match=r"a\.raw.*cache_dir"):
+        LandmarkDataset([tmp_path / "a.mhd"], np.zeros((1, 1, 2)), cache_dir=tmp_path / "a.raw")
 
 
 def test_images_are_drawn_once_in_memory_and_before_workers_start():
@@ -241,6 +306,9 @@ def test_heatmap_options_that_cannot_be():
         HeatmapDataset([np.zeros((4, 4))], np.zeros((1, 1, 2)), heatmap_fun="box")
     with pytest.raises(GeometryError, match="heatmap_size"):
         HeatmapDataset([np.zeros((4, 4))], np.zeros((1, 1, 2)), heatmap_size=(4,))
+    for sigma in (-1, (1, 2, 3), "wide"):
+        with pytest.raises(GeometryError, match="cannot be drawn"):
+            HeatmapDataset([np.zeros((4, 4))], np.zeros((1, 1, 2)), sigma=sigma)
 
 
 @pytest.mark.parametrize("kind", [LandmarkDataset, HeatmapDataset])

@@ -1,5 +1,6 @@
 """Datasets of masks and patches, in 2D and 3D."""
 
+import nibabel
 import numpy as np
 import pytest
 import torch
@@ -7,6 +8,7 @@ from test_data import SPACES, make
 
 from napari_landmarker.engine.data import LandmarkDataset, MaskDataset, PatchDataset, PatchMaskDataset
 from napari_landmarker.engine.errors import GeometryError, ImageError
+from napari_landmarker.engine.transforms import RandomFlip
 
 
 @pytest.mark.parametrize("space", SPACES)
@@ -56,6 +58,42 @@ def test_masks_that_do_not_fit_are_refused(tmp_path):
         MaskDataset([np.zeros((4, 4))])
     with pytest.raises(GeometryError, match="2 masks"):
         MaskDataset([np.zeros((4, 4))], mask_paths=[path, path])
+    with pytest.raises(GeometryError, match="mask_paths is empty"):
+        MaskDataset([np.zeros((4, 4))], mask_paths=[])
+    with pytest.raises(GeometryError, match="nb_landmarks"):
+        MaskDataset([np.zeros((4, 4))], mask_paths=[path], nb_landmarks=0)
+
+
+def save_nifti(path, values, affine):
+    nibabel.save(nibabel.Nifti1Image(values, affine), path)
+    return path
+
+
+def test_masks_of_volumes_lie_where_their_images_lie(tmp_path):
+    affine = np.array([[0, -1.5, 0, 3], [1, 0, 0, 4], [0, 0, -2, 5], [0, 0, 0, 1.0]])
+    mask = np.zeros((9, 9, 9), np.uint8)
+    mask[3, 1, 7] = 1
+    image = save_nifti(tmp_path / "image.nii", mask, affine)
+    same = save_nifti(tmp_path / "same.nii", mask, affine)
+    turned = tmp_path / "turned.nii"
+    nibabel.save(nibabel.as_closest_canonical(nibabel.load(same)), turned)
+    for path in (same, turned):
+        item = MaskDataset([image], spatial_dims=3, mask_paths=[path])[0]
+        stored = item["frame"].numpy() @ [*item["landmark"][0].numpy(), 1]
+        np.testing.assert_allclose(stored[:3], [7, 1, 3], atol=1e-5)  # k, j, i
+    shift, larger = affine.copy(), affine * [2, 2, 2, 1]
+    shift[:3, 3] += 5
+    for wrong in (shift, larger, None):  # without an affine the file states no orientation
+        with pytest.raises(ImageError, match=r"wrong\.nii does not lie where its image lies"):
+            MaskDataset([image], spatial_dims=3, mask_paths=[save_nifti(tmp_path / "wrong.nii", mask, wrong)])
+    alone = save_nifti(tmp_path / "alone.nii", mask, None)
+    assert MaskDataset([alone], spatial_dims=3, mask_paths=[alone]).landmarks.ravel().tolist() == [7, 1, 3]
+
+
+def test_what_is_not_a_number_marks_nothing():
+    mask = np.full((8, 9), np.nan)
+    mask[2, 3:6] = 1
+    assert MaskDataset([np.zeros((8, 9))], mask_paths=[mask]).landmarks.ravel().tolist() == [2, 4]
 
 
 @pytest.mark.parametrize("space", SPACES)
@@ -81,6 +119,15 @@ def test_patches_are_cut_where_they_say(space):
         assert item["mask"].sum() == inside
         np.testing.assert_allclose(item["dim_original"], size)
         np.testing.assert_allclose(item["dim_original_full_image"], space)
+
+
+@pytest.mark.parametrize("flips", [False, True])
+def test_a_patch_leads_back_to_the_image_as_stored(tmp_path, flips):
+    path = save_nifti(tmp_path / "a.nii", np.zeros((20, 24, 28), np.float32), np.diag([1, 2, 3, 1.0]))
+    transform = RandomFlip(without_pairs=True, probability=1.0, axis=0) if flips else None
+    item = PatchDataset([path], [[[7, 15, 10]]], 0, 3, transform=transform, dim_patch=(9, 8, 7), range_aug_patch=2)[0]
+    whole = np.linalg.inv(item["affine"].numpy()) @ [*item["landmark"].numpy(), 1]
+    np.testing.assert_allclose((item["frame"].numpy() @ whole)[:3], [7, 24 - 1 - 15, 20 - 1 - 10], atol=1e-4)
 
 
 @pytest.mark.parametrize("space", SPACES)
@@ -116,3 +163,5 @@ def test_patch_options_that_cannot_be():
         PatchDataset([np.zeros((4, 4))], np.zeros((1, 1, 2)), index_landmark=1)
     with pytest.raises(GeometryError, match="dim_patch"):
         PatchDataset([np.zeros((4, 4))], np.zeros((1, 1, 2)), dim_patch=(4, 4, 4))
+    with pytest.raises(GeometryError, match="range_aug_patch"):
+        PatchDataset([np.zeros((4, 4))], np.zeros((1, 1, 2)), range_aug_patch=-1)

@@ -1,5 +1,7 @@
 """Drawing an image in another frame, and its grey values."""
 
+import tracemalloc
+
 import numpy as np
 import pytest
 from blobs import draw_blob
@@ -100,3 +102,27 @@ def test_grey_values_change_in_order_and_a_flat_image_stays_flat():
     assert np.ptp(RandomIntensity(noise=0).recolour(np.full((1, 5, 5), 2, np.float32), rng)) == 0
     still = RandomIntensity(log_gamma=0, log_contrast=0, brightness=0, noise=0)
     np.testing.assert_allclose(still.recolour(image, rng), image, atol=1e-5)
+
+
+@pytest.mark.parametrize("space", [(31, 44), (12, 19, 23)])
+def test_standardise_shows_a_few_bright_pixels_on_black(space):
+    image = np.zeros((1, *space), np.float32)
+    image[(0, *(5,) * len(space))] = 1e-8
+    seen = standardise(image)
+    assert seen.argmax() == image.argmax()
+    assert seen.std() == pytest.approx(1, abs=1e-4)
+
+
+def test_standardise_keeps_small_differences_of_large_values_in_little_memory():
+    ramp = np.linspace(0, 1, 10_000, dtype=np.float32).reshape(1, 100, 100)
+    expected = standardise(ramp)
+    for scale, offset, within in ((1e-30, 0, 1e-4), (1e30, 0, 1e-4), (100, 1e5, 1e-3)):
+        given = ramp * np.float32(scale) + np.float32(offset)
+        kept = given.copy()
+        np.testing.assert_allclose(standardise(given), expected, atol=within)
+        np.testing.assert_array_equal(given, kept)
+    large = np.random.default_rng(0).random((1, 2000, 2000), dtype=np.float32)
+    tracemalloc.start()
+    standardise(large)
+    assert tracemalloc.get_traced_memory()[1] < 3 * large.nbytes
+    tracemalloc.stop()

@@ -292,3 +292,13 @@ def test_the_first_channel_can_be_kept():
     assert UseOnlyFirstChannel(["image", "more"], allow_missing_keys=True)({"image": image})["image"].shape[0] == 1
     with pytest.raises(KeyError):
         UseOnlyFirstChannel(["more"])({"image": image})
+
+
+def test_only_the_mode_of_the_image_counts():
+    image, centre = draw_blob((40, 44), (19.3, 23.6), 3.0), np.array([[19.3, 23.6]])
+    for keys, modes in ((("image", "mask"), ("bilinear", "nearest")), (("mask", "image"), ("nearest", "bilinear"))):
+        transform = from_monai(mt.Compose([mt.Rotated(keys, angle=0.3, mode=modes)]))
+        drawn, points = transform(image, centre, np.random.default_rng(0))
+        assert np.abs(centroid(drawn) - points[0]).max() < 0.05
+    with pytest.raises(GeometryError, match=r"Rotated.*nearest"):
+        from_monai(mt.Rotated(("image", "mask"), angle=0.3, mode=("nearest", "bilinear")))

@@ -11,6 +11,7 @@ import numpy as np
 import torch
 
 from napari_landmarker.engine.data.sources import ImageSource, Spacing, load
+from napari_landmarker.engine.errors import ImageError
 from napari_landmarker.engine.geometry import AffineMap, Grid
 from napari_landmarker.engine.io import Image
 from napari_landmarker.engine.transforms import FloatImage, resample, standardise, with_channels
@@ -45,11 +46,15 @@ class DiskCache:
     """Drawn images as files in a folder, through MONAI's `PersistentDataset`.
 
     A file is found again by the image's path, size and time of change and by the frame it was drawn in, so a changed
-    image or another frame is drawn anew.
+    image or another frame is drawn anew. Of an image in several files, all of its folder count where that was named,
+    else those of the same name but for the ending (a header and its values).
     """
 
     def __init__(self, folder: Path) -> None:
-        folder.mkdir(parents=True, exist_ok=True)
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise ImageError(f"{folder} cannot keep images ({error.strerror}): choose another cache_dir.") from error
         self.folder = folder
 
     def drawn(self, path: Path, to: AffineMap, spacing: Spacing, channels: int | None) -> FloatImage:
@@ -57,11 +62,9 @@ class DiskCache:
         from monai.data import PersistentDataset  # type: ignore[attr-defined]
         from monai.transforms import Lambda  # type: ignore[attr-defined]
 
-        state = path.stat()
         item = {
             "path": str(path.resolve()),
-            "size": state.st_size,
-            "changed": state.st_mtime_ns,
+            "written": _written(path),
             "matrix": to.matrix.tolist(),
             "shapes": (to.source_shape, to.target_shape),
             "spacing": spacing,
@@ -72,6 +75,17 @@ class DiskCache:
         except (RuntimeError, EOFError, pickle.UnpicklingError):  # a file that another process has half written
             cached = _draw_item(item)
         return np.asarray(cached["image"].numpy(), dtype=np.float32)
+
+
+def _written(path: Path) -> list[tuple[str, int, int]]:
+    """Name, size and time of change of the files that hold an image."""
+    files = [path]
+    if path.is_dir():
+        files = [file for file in path.iterdir() if file.is_file()]
+    elif path.suffix.lower() in (".mhd", ".nhdr"):
+        files = [file for file in path.parent.iterdir() if file.stem == path.stem]
+    states = [(file.name, file.stat()) for file in files]
+    return sorted((name, state.st_size, state.st_mtime_ns) for name, state in states)
 
 
 def _draw_item(item: dict[str, Any]) -> dict[str, torch.Tensor]:

@@ -14,10 +14,17 @@ from torch import Tensor
 from torch.utils.data import Dataset, get_worker_info
 
 from napari_landmarker.engine.data.drawing import DiskCache, DrawnImage, draw
-from napari_landmarker.engine.data.sources import ImageSource, as_points, as_sources, as_spacings, load
+from napari_landmarker.engine.data.sources import (
+    ImageSource,
+    as_points,
+    as_size,
+    as_sources,
+    as_spacings,
+    geometry_of,
+    load,
+)
 from napari_landmarker.engine.errors import GeometryError
 from napari_landmarker.engine.geometry import AffineMap, FloatArray, Grid
-from napari_landmarker.engine.io import read_geometry
 from napari_landmarker.engine.project import Case, Project
 from napari_landmarker.engine.transforms import FloatImage, LandmarkTransform, SampleTransform, as_sample_transform
 
@@ -25,8 +32,8 @@ from napari_landmarker.engine.transforms import FloatImage, LandmarkTransform, S
 class LandmarkDataset(Dataset[dict[str, Any]]):
     """Images, drawn in one frame, with their landmarks in that same frame.
 
-    Reading and drawing happens on access. Random changes are the same for the same ``seed`` (and, in worker
-    processes, the same state of torch's generator), whatever the number of workers.
+    Reading and drawing happens on access. Random changes are the same for the same ``seed``; in worker processes, for
+    the same state of torch's generator too, whatever their number.
 
     Args:
         imgs: paths, arrays ``(*space)`` or ``(C, *space)``, tensors or `Image` objects; ``N`` of them.
@@ -79,6 +86,12 @@ class LandmarkDataset(Dataset[dict[str, Any]]):
         self.class_names = tuple(class_names or (f"landmark_{i}" for i in range(n_landmarks)))
         if len(self.class_names) != n_landmarks:
             raise GeometryError(f"class_names has {len(self.class_names)} names for {n_landmarks} landmarks.")
+        if len(set(self.class_names)) != n_landmarks:
+            raise GeometryError(f"class_names holds a name twice: {', '.join(self.class_names)}.")
+        if channels not in (None, 1, 3):
+            raise GeometryError(f"channels must be 1 or 3, or None to leave images as they are, not {channels}.")
+        if seed < 0:
+            raise GeometryError(f"seed must be 0 or more, not {seed}.")
         self.img_paths = _names(self.imgs, img_paths)
         self.pixel_spacing = as_spacings(pixel_spacing, len(self.imgs), spatial_dims)
         self.transform = as_sample_transform(transform, names=self.class_names, pairs=pairs)
@@ -86,7 +99,9 @@ class LandmarkDataset(Dataset[dict[str, Any]]):
         self.frame = frame or _frame_for(dim_img, resize_pad, spatial_dims)
         self._cache = None if cache_dir is None else DiskCache(Path(cache_dir))
         self._drawn_images: dict[int, DrawnImage] = {}
-        self._visits = [0] * len(self.imgs)
+        # worker processes that live on share this, so that no two of them repeat the same chance
+        self._visits = torch.zeros(len(self.imgs), dtype=torch.int64)
+        self._visits.share_memory_()  # type: ignore[no-untyped-call]
 
     @classmethod
     def from_project(
@@ -121,7 +136,8 @@ class LandmarkDataset(Dataset[dict[str, Any]]):
             - ``image``: float32 ``(C, *space)``, standardised and, with a ``transform``, changed;
             - ``landmark``: float32 ``(L, [M,] D)`` in ``image``, NaN where missing or changed to lie outside;
             - ``affine``: float32 ``(4, 4)``, homogeneous: what ``transform`` did to indices in array order (in 2D the
-              third row and column stay as they are), deformations left out; NaN where it does not tell;
+              third row and column stay as they are), deformations left out; NaN where it does not tell. Its inverse
+              and then ``frame`` lead from ``image`` to the file;
             - ``dim_original``: float32 ``(D,)``, shape of the image before it was drawn;
             - ``padding``: float32 ``(D,)``, pixels of ``image`` that lie before the drawn image, per axis;
             - ``spacing``: float32 ``(D,)``, mm per pixel of the image before it was drawn, NaN where unknown;
@@ -130,6 +146,17 @@ class LandmarkDataset(Dataset[dict[str, Any]]):
               the image as stored in its file;
             - ``index``.
         """
+        item = self._item(index)
+        kept = self._drawn_images.get(item["index"])
+        if kept is not None and np.may_share_memory(item["image"].numpy(), kept.array):
+            item["image"] = item["image"].clone()
+        return item
+
+    def _item(self, index: int) -> dict[str, Any]:
+        """As `__getitem__`, but the image may be the one that is kept: it must not be changed."""
+        if not -len(self) <= index < len(self):
+            raise IndexError(f"There is no item {index}: the dataset has {len(self)}, and the first is 0.")
+        index %= len(self)
         drawn = self.drawn(index)
         image, points, affine = self._changed(drawn, index)
         return {
@@ -157,7 +184,7 @@ class LandmarkDataset(Dataset[dict[str, Any]]):
             return self._drawn_images[index]
         source, spacing = self.imgs[index], self.pixel_spacing[index]
         if self._cache is not None and isinstance(source, str | Path):
-            geometry = read_geometry(source)
+            geometry = geometry_of(source, self.spatial_dims)
             grid = geometry.grid if spacing is None else geometry.grid.with_spacing(spacing)
             to = self.frame(grid)
             array = self._cache.drawn(Path(source), to, spacing, self.channels)
@@ -178,7 +205,7 @@ class LandmarkDataset(Dataset[dict[str, Any]]):
         if isinstance(self.transform, LandmarkTransform):
             moved = self.transform.trace(drawn.array, points, self._rng(index))
             return moved.image, moved.points, same * np.nan if moved.warp is None else moved.warp.affine.matrix
-        image, points = self.transform(drawn.array, points, self._rng(index))
+        image, points = self.transform(drawn.array.copy(), points, self._rng(index))
         return image, points, same * np.nan
 
     def _where(self, drawn: DrawnImage, affine: FloatArray) -> dict[str, Tensor]:
@@ -195,7 +222,7 @@ class LandmarkDataset(Dataset[dict[str, Any]]):
 
     def _rng(self, index: int) -> np.random.Generator:
         """The random numbers of this visit to a sample."""
-        visit = self._visits[index]
+        visit = int(self._visits[index])
         self._visits[index] += 1
         worker = get_worker_info()
         epoch = 0 if worker is None else worker.seed - worker.id
@@ -244,7 +271,4 @@ class _Fit:
 
 
 def _frame_for(dim_img: Sequence[int] | None, resize_pad: bool, ndim: int) -> _Fit:
-    target = None if dim_img is None else tuple(int(n) for n in dim_img)
-    if target is not None and (len(target) != ndim or min(target) < 1):
-        raise GeometryError(f"dim_img must be {ndim} positive numbers of pixels, not {target}.")
-    return _Fit(target, resize_pad)
+    return _Fit(None if dim_img is None else as_size(dim_img, "dim_img", ndim), resize_pad)

@@ -12,9 +12,11 @@ import torch
 from torch import Tensor
 
 from napari_landmarker.engine.data.landmark_dataset import LandmarkDataset
-from napari_landmarker.engine.data.sources import ImageSource, as_sources, load, name_of, shape_of
+from napari_landmarker.engine.data.sources import ImageSource, as_sources, geometry_of, load, name_of
 from napari_landmarker.engine.errors import GeometryError, ImageError
 from napari_landmarker.engine.geometry import FloatArray
+from napari_landmarker.engine.io import Image, ImageGeometry
+from napari_landmarker.engine.io.orient import NO_ORIENTATION
 from napari_landmarker.engine.transforms import SampleTransform
 
 
@@ -24,13 +26,15 @@ class MaskDataset(LandmarkDataset):
     Args:
         imgs: as for `LandmarkDataset`, and so are the other arguments that are not listed here.
         landmarks: as for `LandmarkDataset`, or None where masks are given.
-        mask_paths: mask images (or arrays) of the size of their images. Each connected patch of the value ``i + 1``,
-            or with one landmark of any value but 0, is one instance of landmark ``i``, at the patch's centroid.
+        mask_paths: mask images (or arrays) of the size and at the place of their images. Each connected patch of the
+            value ``i + 1``, or with one landmark of any value but 0, is one instance of landmark ``i``, at the patch's
+            centroid.
         nb_landmarks: number of landmarks in the masks.
 
     Raises:
         GeometryError: if neither landmarks nor masks are given, or both, or their numbers do not fit.
-        ImageError: if a mask cannot be read, has another size than its image, or holds a value above ``nb_landmarks``.
+        ImageError: if a mask cannot be read, has another size or place than its image, or holds a value above
+            ``nb_landmarks``.
     """
 
     def __init__(
@@ -90,28 +94,27 @@ def points_of_masks(
     """The landmarks that masks show: for each image ``(L, D)``, or ``(L, M, D)`` where any has several.
 
     Args:
-        imgs: the images, to check that each mask has its image's size.
+        imgs: the images, to check that each mask lies on its image.
         masks: one mask an image; see `MaskDataset`.
         ndim: ``D``.
         nb_landmarks: ``L``.
 
     Raises:
-        GeometryError: if the numbers of images and masks differ.
+        GeometryError: if the numbers of images and masks differ, or there are no landmarks.
         ImageError: if a mask cannot be read or does not fit.
     """
-    masks = as_sources(masks)
+    masks = as_sources(masks, "mask_paths")
     if len(masks) != len(imgs):
         raise GeometryError(f"There are {len(imgs)} images but {len(masks)} masks: give one mask an image.")
+    if nb_landmarks < 1:
+        raise GeometryError(f"nb_landmarks must be 1 or more, not {nb_landmarks}.")
     found = []
-    for image, mask in zip(imgs, masks, strict=True):
-        values = load(mask, ndim, None)
-        if values.is_color:
-            raise ImageError(f"{name_of(mask)} is in colour: a mask must have one value a pixel.")
-        if values.grid.shape != (shape := shape_of(image, ndim)):
-            raise ImageError(
-                f"{name_of(mask)} has the size {values.grid.shape}, but its image {shape}: choose its own mask."
-            )
-        found.append(_patches(values.array, name_of(mask), nb_landmarks))
+    for image, source in zip(imgs, masks, strict=True):
+        mask, name = load(source, ndim, None), name_of(source)
+        if mask.is_color:
+            raise ImageError(f"{name} is in colour: a mask must have one value a pixel.")
+        _require_place(mask, geometry_of(image, ndim), name)
+        found.append(_patches(mask.array, name, nb_landmarks))
     most = max(len(points) for image_points in found for points in image_points)
     out = np.full((len(found), nb_landmarks, max(most, 1), ndim), np.nan)
     for rows, image_points in zip(out, found, strict=True):
@@ -120,19 +123,44 @@ def points_of_masks(
     return list(out[:, :, 0] if most <= 1 else out)
 
 
+def _require_place(mask: Image, image: ImageGeometry, name: str) -> None:
+    """ImageError unless a mask has the size of its image and, as far as both files say, lies where that lies."""
+    here, there = mask.grid, image.grid
+    if here.shape != there.shape:
+        raise ImageError(f"{name} has the size {here.shape}, but its image {there.shape}: choose its own mask.")
+    apart = False
+    if NO_ORIENTATION in (*mask.notes, *image.notes):  # then one as stored must not meet one that was turned
+        apart = not np.array_equal(mask.stored.matrix, image.stored.matrix)
+    elif here.ndim == 3 and here.spacing is not None and there.spacing is not None:
+        corners = np.array(list(np.ndindex(2, 2, 2))) * (np.asarray(here.shape) - 1)
+        off_mm = np.linalg.norm(here.index_to_world(corners) - there.index_to_world(corners), axis=1)
+        apart = bool(off_mm.max() > min(there.spacing) / 2)
+    if apart:
+        raise ImageError(
+            f"{name} does not lie where its image lies: save the mask with the orientation, origin and spacing of its "
+            "image."
+        )
+
+
 def _patches(values: npt.NDArray[Any], name: str, nb_landmarks: int) -> list[FloatArray]:
     """Centroids of the patches of each landmark's value, ``(M, D)`` each."""
     from scipy import ndimage
 
-    if nb_landmarks > 1 and values.max() > nb_landmarks:
+    at = np.argwhere((values != 0) & (values == values))  # what is not a number marks nothing
+    marks = values[tuple(at.T)]
+    if nb_landmarks > 1 and marks.max(initial=0) > nb_landmarks:
         raise ImageError(
-            f"{name} holds the value {values.max():g}, but there are {nb_landmarks} landmarks: mark them by 1, 2, 3 ..."
+            f"{name} holds the value {marks.max():g}, but there are {nb_landmarks} landmarks: mark them by 1, 2, 3 ..."
         )
     touching = np.ones((3,) * values.ndim)
-    out = []
-    for number in range(1, nb_landmarks + 1):
-        own = values != 0 if nb_landmarks == 1 else values == number
-        patches, count = ndimage.label(own, touching)
-        centroids = ndimage.center_of_mass(own, patches, range(1, count + 1))
-        out.append(np.asarray(centroids, dtype=np.float64).reshape(count, values.ndim))
+    out = [np.empty((0, values.ndim)) for _ in range(nb_landmarks)]
+    for row in range(nb_landmarks):
+        own = at if nb_landmarks == 1 else at[marks == row + 1]
+        if len(own):
+            inner = tuple((own - own.min(axis=0)).T)
+            part = np.zeros(np.ptp(own, axis=0) + 1, dtype=bool)
+            part[inner] = True
+            patch = ndimage.label(part, touching)[0][inner] - 1
+            sums = [np.bincount(patch, weights=places) for places in own.T]
+            out[row] = np.stack(sums, axis=1) / np.bincount(patch)[:, None]
     return out

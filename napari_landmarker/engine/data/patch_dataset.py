@@ -12,7 +12,7 @@ from torch import Tensor
 
 from napari_landmarker.engine.data.landmark_dataset import LandmarkDataset
 from napari_landmarker.engine.data.mask_dataset import mask_of_points
-from napari_landmarker.engine.data.sources import ImageSource
+from napari_landmarker.engine.data.sources import ImageSource, as_size
 from napari_landmarker.engine.errors import GeometryError
 from napari_landmarker.engine.geometry import FloatArray
 from napari_landmarker.engine.transforms import FloatImage, SampleTransform
@@ -31,7 +31,8 @@ class PatchDataset(LandmarkDataset):
         range_aug_patch: how many pixels, at most, a patch is moved along each axis; 0 or None for none.
 
     Raises:
-        GeometryError: if there is no such landmark, or the size of the patch does not fit the dimensions.
+        GeometryError: if there is no such landmark, the size of the patch does not fit the dimensions, or the range is
+            negative.
     """
 
     def __init__(
@@ -49,13 +50,13 @@ class PatchDataset(LandmarkDataset):
         **options: Any,
     ) -> None:
         super().__init__(imgs, landmarks, spatial_dims, pixel_spacing, class_names, transform, store_imgs, **options)
-        self.dim_patch = tuple(int(n) for n in dim_patch)
-        if len(self.dim_patch) != spatial_dims or min(self.dim_patch) < 1:
-            raise GeometryError(f"dim_patch must be {spatial_dims} positive numbers of pixels, not {self.dim_patch}.")
+        self.dim_patch = as_size(dim_patch, "dim_patch", spatial_dims)
         if not 0 <= index_landmark < len(self.class_names):
             raise GeometryError(f"index_landmark is {index_landmark}, but there are {len(self.class_names)} landmarks.")
         self.index_landmark = index_landmark
         self.range_aug_patch = int(range_aug_patch or 0)
+        if self.range_aug_patch < 0:
+            raise GeometryError(f"range_aug_patch must be 0 pixels or more, not {range_aug_patch}.")
 
     def __getitem__(self, index: int) -> dict[str, Any]:
         """One patch.
@@ -64,14 +65,15 @@ class PatchDataset(LandmarkDataset):
             As `LandmarkDataset` gives it, with
 
             - ``image``: float32 ``(C, *dim_patch)``;
+            - ``affine``: as there, and then the cut;
             - ``landmark``: float32 ``(D,)`` in the patch, NaN where missing;
             - ``landmark_original``: float32 ``(D,)`` in the whole image;
             - ``offset``: float32 ``(D,)``, how far the middle of the patch was moved from the landmark, in pixels;
             - ``roi_corner_point``: float32 ``(D,)``, index of the patch's first pixel in the whole image;
             - ``dim_original``: shape of the patch; ``dim_original_full_image``: of the whole image.
         """
-        item = super().__getitem__(index)
-        rng = self._rng(index)
+        item = self._item(index)
+        rng = self._rng(item["index"])
         landmark = self._chosen(item["landmark"].numpy().astype(np.float64), rng)
         image = item["image"].numpy()
         reach = self.range_aug_patch
@@ -79,9 +81,12 @@ class PatchDataset(LandmarkDataset):
         centre = (np.asarray(image.shape[1:]) - 1) / 2
         middle = np.where(np.isnan(landmark), centre, landmark) + offset
         corner = np.floor(middle - (np.asarray(self.dim_patch) - 1) / 2 + 0.5).astype(np.int64)
+        affine = item["affine"].clone()
+        affine[: self.spatial_dims, 3] -= torch.from_numpy(corner)
         return item | {
             "image": torch.from_numpy(cut(image, corner, self.dim_patch)),
             "landmark": torch.tensor(landmark - corner, dtype=torch.float32),
+            "affine": affine,
             "landmark_original": torch.tensor(landmark, dtype=torch.float32),
             "offset": torch.tensor(offset, dtype=torch.float32),
             "roi_corner_point": torch.tensor(corner, dtype=torch.float32),

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -13,22 +13,36 @@ import torch
 from torch import Tensor
 
 from napari_landmarker.engine.errors import GeometryError, ImageError
-from napari_landmarker.engine.geometry import FloatArray
-from napari_landmarker.engine.io import Image, read_geometry, read_image
+from napari_landmarker.engine.geometry import AffineMap, FloatArray, Grid
+from napari_landmarker.engine.io import Image, ImageGeometry, read_geometry, read_image
 
 ImageSource = str | Path | npt.NDArray[Any] | Tensor | Image
 #: Millimetres per pixel and axis, or None for what the file states.
 Spacing = tuple[float, ...] | None
+#: An array with more numbers along its first axis, and no more along its last, has its channels there.
+_MOST_CHANNELS = 4
 
 
-def as_sources(imgs: Sequence[ImageSource] | npt.NDArray[Any] | Tensor) -> list[ImageSource]:
-    """The images as a list of its own; GeometryError where there is none."""
-    if isinstance(imgs, str | Path | Image):
-        raise GeometryError("imgs must be a list of images, even of a single one.")
+def as_sources(imgs: Sequence[ImageSource] | npt.NDArray[Any] | Tensor, name: str = "imgs") -> list[ImageSource]:
+    """The images as a list of its own; GeometryError, with the argument's name, where there is none."""
+    if isinstance(imgs, str | Path | Image) or not isinstance(imgs, Iterable) or getattr(imgs, "ndim", 1) == 0:
+        raise GeometryError(f"{name} must be a list of images, even of a single one.")
     sources: list[ImageSource] = list(imgs)
     if not sources:
-        raise GeometryError("imgs is empty: give at least one image.")
+        raise GeometryError(f"{name} is empty: give at least one image.")
     return sources
+
+
+def as_size(given: Any, name: str, ndim: int) -> tuple[int, ...]:
+    """A shape ``(D,)``; GeometryError, with the argument's name, unless it is of positive whole numbers."""
+    try:
+        size = tuple(int(n) for n in given)
+        fits = len(size) == ndim and min(size) > 0 and all(n == m for n, m in zip(size, given, strict=True))
+    except (TypeError, ValueError):
+        fits = False
+    if not fits:
+        raise GeometryError(f"{name} must be {ndim} positive whole numbers of pixels, not {given}.")
+    return size
 
 
 def as_points(landmarks: Any, count: int, ndim: int) -> FloatArray:
@@ -41,8 +55,10 @@ def as_points(landmarks: Any, count: int, ndim: int) -> FloatArray:
         ndim: ``D``.
 
     Raises:
-        GeometryError: if the shape does not fit, naming the first image where it does not.
+        GeometryError: if the shape does not fit, naming the first image where it does not, or a number is infinite.
     """
+    if not isinstance(landmarks, Iterable):
+        raise GeometryError("landmarks must be an array, or a list with the landmarks of each image.")
     if isinstance(landmarks, np.ndarray | Tensor):
         points = _numbers(landmarks)
         if points.ndim == 2:
@@ -54,6 +70,9 @@ def as_points(landmarks: Any, count: int, ndim: int) -> FloatArray:
             )
     else:
         points = _stacked([_numbers(rows) for rows in landmarks], count, ndim)
+    if np.isinf(points).any():
+        number = int(np.argwhere(np.isinf(points))[0, 0]) + 1
+        raise GeometryError(f"The landmarks of image {number} hold an infinite number: use NaN for what is missing.")
     points.setflags(write=False)
     return points
 
@@ -87,33 +106,58 @@ def load(source: ImageSource, ndim: int, spacing: Spacing) -> Image:
     elif isinstance(source, str | Path):
         image = read_image(source)
     else:
-        array = source.detach().cpu().numpy() if isinstance(source, Tensor) else np.asarray(source)
+        array = _pixels(source)
+        color = array.ndim == ndim + 1
         if array.ndim not in (ndim, ndim + 1):
             raise ImageError(
                 f"An image of shape {array.shape} does not have {ndim} dimensions, with or without channels."
             )
-        color = array.ndim == ndim + 1
+        if color and array.shape[0] > _MOST_CHANNELS >= array.shape[-1]:
+            raise ImageError(
+                f"An image of shape {array.shape} seems to have its channels last: they must come first, "
+                "as numpy.moveaxis(image, -1, 0) puts them."
+            )
         image = Image.from_array(np.moveaxis(array, 0, -1) if color else array, color=color)
-    if image.grid.ndim != ndim:
-        raise ImageError(f"{name_of(source)} has {image.grid.ndim} dimensions but the dataset has {ndim}.")
+    _require_dimensions(image.grid, ndim, source)
     return image if spacing is None else replace(image, grid=image.grid.with_spacing(spacing))
 
 
-def shape_of(source: ImageSource, ndim: int) -> tuple[int, ...]:
-    """The shape ``*space`` of an image, of a file by its header alone."""
+def _pixels(source: npt.NDArray[Any] | Tensor) -> npt.NDArray[Any]:
+    """The numbers of an array or a tensor; ImageError where they are not real."""
+    if isinstance(source, Tensor):
+        source = source.detach().cpu()
+        source = (source.float() if source.dtype == torch.bfloat16 else source).numpy()  # numpy knows no bfloat16
+    array = np.asarray(source)
+    if array.dtype.kind not in "buif":
+        raise ImageError(f"{name_of(array)} holds no real numbers ({array.dtype}): give them as float32.")
+    return array
+
+
+def geometry_of(source: ImageSource, ndim: int) -> ImageGeometry:
+    """Where the pixels of an image are, of a file by its header alone; raises as `load`."""
     if isinstance(source, str | Path):
-        return read_geometry(source).grid.shape
-    if isinstance(source, Image):
-        return source.grid.shape
-    return tuple(source.shape[-ndim:])
+        geometry = read_geometry(source)
+    elif isinstance(source, Image):
+        geometry = source.geometry
+    else:
+        grid = Grid(np.shape(source)[-ndim:])
+        geometry = ImageGeometry(grid, AffineMap.identity(grid.shape))
+    _require_dimensions(geometry.grid, ndim, source)
+    return geometry
+
+
+def _require_dimensions(grid: Grid, ndim: int, source: ImageSource) -> None:
+    if grid.ndim != ndim:
+        raise ImageError(
+            f"{name_of(source)} has {grid.ndim} dimensions, but spatial_dims is {ndim}: choose images of one kind."
+        )
 
 
 def name_of(source: ImageSource) -> str:
     """What a source is called in messages."""
     if isinstance(source, str | Path):
         return str(source)
-    shape = source.array.shape if isinstance(source, Image) else source.shape
-    return f"An image of shape {tuple(shape)}"
+    return f"An image of shape {tuple(np.shape(source.array if isinstance(source, Image) else source))}"
 
 
 def _numbers(values: Any) -> FloatArray:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from pydantic import Field
 
+from napari_landmarker.engine.errors import GeometryError
 from napari_landmarker.engine.transforms.base import IntensityTransform
 from napari_landmarker.engine.transforms.resample import FloatImage
 
@@ -15,28 +16,40 @@ LUMINANCE = np.array([0.299, 0.587, 0.114], dtype=np.float32)
 def standardise(array: FloatImage) -> FloatImage:
     """Clip to the 1st and 99th percentile, then mean 0 and standard deviation 1 over the whole image ``(C, *space)``.
 
-    A flat image becomes all zero; values that are not finite take the median.
+    Where both percentiles are one value, as of a few bright marks on black, nothing is clipped. A flat image becomes
+    all zero; values that are not finite take the median.
     """
     sample = array.ravel()
     sample = sample[:: max(1, sample.size // 1_000_000)]
     sample = sample[np.isfinite(sample)]
     if sample.size == 0:
         return np.zeros_like(array)
-    low, middle, high = np.percentile(sample, (1, 50, 99))
-    clipped = np.clip(np.nan_to_num(array, nan=middle, posinf=high, neginf=low), low, high)
-    spread = float(clipped.std())
-    if spread < 1e-12:
-        return np.zeros_like(array)
-    return np.asarray((clipped - clipped.mean()) / spread, dtype=np.float32)
+    low, middle, high = (float(value) for value in np.percentile(sample, (1, 50, 99)))
+    if low == high:
+        finite = np.isfinite(array)
+        low, high = (float(end(array, where=finite, initial=middle)) for end in (np.min, np.max))
+    out = np.nan_to_num(array, nan=middle, posinf=high, neginf=low)
+    np.clip(out, low, high, out=out)
+    for _ in range(2):  # the second time for what the first leaves of a mean that is large beside the spread
+        out -= np.float32(out.mean(dtype=np.float64))
+    flat = out.reshape(-1)
+    spread = np.sqrt(np.einsum("i,i->", flat, flat, dtype=np.float64) / flat.size)
+    return out if spread == 0 else np.divide(out, np.float32(spread), out=out)
 
 
 def with_channels(array: FloatImage, channels: int) -> FloatImage:
-    """``(C, *space)`` with as many channels as a network wants: colour to luminance, grey to three alike."""
+    """``(C, *space)`` with as many channels as a network wants: colour to luminance, grey to several alike.
+
+    Raises:
+        GeometryError: for any other change.
+    """
     if array.shape[0] == channels:
         return array
-    if channels == 1:
+    if array.shape[0] == len(LUMINANCE) and channels == 1:
         return np.asarray(np.tensordot(LUMINANCE, array, axes=1)[None], dtype=np.float32)
-    return np.repeat(array[:1], channels, axis=0)
+    if array.shape[0] != 1:
+        raise GeometryError(f"An image of {array.shape[0]} channels cannot become one of {channels}: choose a channel.")
+    return np.repeat(array, channels, axis=0)
 
 
 class RandomIntensity(IntensityTransform):

@@ -87,7 +87,7 @@ class MonaiTransform(LandmarkTransform):
         for leaf in _leaves(whole) if self.dictionary else ():
             cast(Any, leaf).allow_missing_keys = True
         self._averaging = [
-            leaf for leaf in _leaves(whole) if _base_name(leaf) in _INTERPOLATING and "area" in _modes(leaf)
+            leaf for leaf in _leaves(whole) if _base_name(leaf) in _INTERPOLATING and _mode(leaf, key) == "area"
         ]
         self._transform: Callable[[Any], Any] = whole
         self._lazy = whole.lazy is not False
@@ -215,14 +215,15 @@ def _check(transform: object, key: str) -> None:
     keys = tuple(getattr(transform, "keys", (key,)))
     if key not in keys:
         raise GeometryError(f"The transform '{name}' is for {list(keys)}, and would leave '{key}' where it is.")
-    reason = _lost(transform) if base in _INTERPOLATING else ""
+    reason = _lost(transform, key) if base in _INTERPOLATING else ""
     if reason:
         raise GeometryError(f"Landmarks cannot follow the transform '{name}' {reason}.")
 
 
-def _lost(transform: object) -> str:
+def _lost(transform: object, key: str) -> str:
     """Why the affine that MONAI tracks is not where pixels went (each measured with a drawn blob), or nothing."""
-    if any("nearest" in mode or mode == "0" for mode in _modes(transform)):
+    mode = _mode(transform, key)
+    if "nearest" in mode or mode == "0":
         return "with mode 'nearest', which moves pixels by up to a half: interpolate linearly"
     if not getattr(getattr(transform, "affine", transform), "norm_coord", True):
         return "with normalized=True, which MONAI does not track: give the matrix in pixels"
@@ -231,10 +232,12 @@ def _lost(transform: object) -> str:
     return ""
 
 
-def _modes(transform: object) -> list[str]:
-    """How a transform interpolates, one word per key."""
-    mode = getattr(getattr(transform, "sp_resample", transform), "mode", ())
-    return [str(getattr(m, "value", m)).lower() for m in (mode if isinstance(mode, list | tuple) else (mode,))]
+def _mode(transform: Any, key: str) -> str:
+    """How a transform interpolates the image, which goes by ``key``."""
+    mode = getattr(getattr(transform, "sp_resample", transform), "mode", "")
+    if isinstance(mode, list | tuple):  # of transforms of dictionaries: one for each key
+        mode = mode[transform.keys.index(key)]
+    return str(getattr(mode, "value", mode)).lower()
 
 
 def _interpolate(transform: Any, ndim: int, *, smooth: bool) -> None:
