@@ -25,7 +25,7 @@ def preload_engine() -> None:
     _load_library()
     with _without_collections():
         import napari_landmarker.engine.heatmap
-        import napari_landmarker.engine.models
+        import napari_landmarker.engine.models.unet
         import napari_landmarker.engine.report  # noqa: F401
 
 

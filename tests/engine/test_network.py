@@ -6,7 +6,7 @@ import torch
 from napari_landmarker.engine.heatmap import GaussianHeatmapGenerator
 from napari_landmarker.engine.losses import HeatmapCrossEntropyLoss
 from napari_landmarker.engine.models import HeatmapUNet
-from napari_landmarker.engine.models.unet import _space_to_depth
+from napari_landmarker.engine.models.base import space_to_depth
 
 
 def test_cross_entropy_is_zero_for_the_perfect_map_and_blind_to_missing_landmarks():
@@ -32,6 +32,6 @@ def test_the_network_takes_any_size(ndim, stride, space):
 
 def test_space_to_depth_keeps_neighbours_together():
     image = torch.arange(2 * 4 * 6, dtype=torch.float32).reshape(1, 2, 4, 6)
-    folded = _space_to_depth(image, 2)
+    folded = space_to_depth(image, 2)
     expected = torch.nn.functional.pixel_unshuffle(image, 2)
     torch.testing.assert_close(folded, expected, check_stride=False)
