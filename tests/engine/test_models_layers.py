@@ -3,12 +3,13 @@
 import numpy as np
 import pytest
 import torch
-from network_zoo import LANDMARKS, random_image, tiny
+from network_zoo import LANDMARKS, ZOO, random_image, tiny
 
 from napari_landmarker.engine import models
 from napari_landmarker.engine.data.patch_dataset import cut
 from napari_landmarker.engine.models.cholesky_estimator import CholeskyEstimator, covariance_of
 from napari_landmarker.engine.models.patches import cut_patches
+from napari_landmarker.engine.models.sound_conv import SoundConv3d
 
 
 def count(net):
@@ -157,3 +158,27 @@ def test_networks_refuse_sizes_that_cannot_be():
         models.HeatmapFlexibleUNet(2, 1, 1, backbone="resnet19")
     with pytest.raises(AttributeError, match="HeatmapVNet"):
         models.HeatmapVNet  # noqa: B018
+
+
+@pytest.mark.parametrize(("kernel", "space"), [(3, (2, 4, 4)), (5, (3, 6, 6)), (7, (4, 7, 7)), (7, (8, 2, 8))])
+def test_convolutions_of_narrow_volumes_have_right_gradients_in_half_precision(kernel, space):
+    """Those of torch are wrong, or not finite, in bfloat16 on some CPUs; float32 says what is right."""
+    torch.manual_seed(0)
+    layer = SoundConv3d(16, 16, kernel, padding=kernel // 2)
+    volume = torch.randn(1, 16, *space).bfloat16().float().requires_grad_()
+    gradients = []
+    for enabled in (False, True):
+        layer.zero_grad()
+        with torch.autocast("cpu", dtype=torch.bfloat16, enabled=enabled):
+            answer = layer(volume)
+            answer.float().square().sum().backward()
+        gradients.append(layer.weight.grad.clone())
+        assert answer.dtype == (torch.bfloat16 if enabled else torch.float32)
+    right, half = gradients
+    assert (half - right).norm() < 0.02 * right.norm()
+    assert layer.to(torch.bfloat16)(volume.bfloat16()).dtype == torch.bfloat16
+
+
+@pytest.mark.parametrize("name", list(ZOO))
+def test_all_convolutions_of_volumes_are_sound(name):
+    assert not [part for part in tiny(name, 3).modules() if type(part) is torch.nn.Conv3d]

@@ -13,24 +13,24 @@ from napari_landmarker.engine.models import (
     heatmap_stacks,
 )
 
-SIZES = {2: 32, 3: 20}
+SIZES = {2: 32, 3: 18}
 #: Those that learn in 3D too: one of each family.
 VOLUMES = ("unet_stride", "original_scn", "prob_scn", "cholesky_hourglass", "coordinate", "cascade")
 #: Networks whose maps have a peak of 1; the maps of all others are logits.
 PEAKS = ("original_scn", "scn")
 #: Mean error after learning in pixels, steps and learning rate.
 CASES = {
-    "unet_stride": (0.8, 40, 5e-3),
-    "residual_unet": (0.8, 40, 5e-3),
-    "dynunet": (0.8, 40, 5e-3),
-    "segresnet": (0.8, 40, 5e-3),
-    "original_scn": (0.8, 80, 2e-3),
-    "scn": (0.8, 40, 5e-3),
-    "prob_scn": (0.9, 40, 5e-3),
-    "stacked_hourglass": (0.9, 60, 5e-3),
-    "cholesky_hourglass": (0.8, 40, 5e-3),
-    "coordinate": (1.5, 100, 5e-3),
-    "cascade": (0.8, 60, 5e-3),
+    "unet_stride": (1.0, 60, 5e-3),
+    "residual_unet": (1.0, 40, 5e-3),
+    "dynunet": (1.0, 40, 5e-3),
+    "segresnet": (1.0, 60, 5e-3),
+    "original_scn": (1.0, 80, 2e-3),
+    "scn": (1.0, 40, 5e-3),
+    "prob_scn": (1.0, 70, 5e-3),
+    "stacked_hourglass": (1.0, 80, 5e-3),
+    "cholesky_hourglass": (1.0, 40, 5e-3),
+    "coordinate": (1.0, 95, 5e-3),
+    "cascade": (1.0, 60, 5e-3),
 }
 
 

@@ -12,6 +12,7 @@ from monai.networks.blocks.convolutions import ResidualUnit
 from torch import Tensor, nn
 
 from napari_landmarker.engine.models.layers import convolution
+from napari_landmarker.engine.models.sound_conv import with_sound_gradients
 
 
 class AddCoordChannels(nn.Module):
@@ -66,11 +67,12 @@ class CoordConvLayer(nn.Module):
         super().__init__()
         self.radial_channel = radial_channel
         self.add_coord_channels = AddCoordChannels(radial_channel)
-        self.conv_block = conv_block(
+        block = conv_block(
             spatial_dims=spatial_dims,
             in_channels=in_channels + spatial_dims + int(radial_channel),
             out_channels=out_channels,
         )
+        self.conv_block = with_sound_gradients(block)
 
     def forward(self, x: Tensor) -> Tensor:
         """``(B, C, *space)`` to ``(B, out_channels, *space)``."""

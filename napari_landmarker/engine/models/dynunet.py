@@ -8,6 +8,7 @@ from monai.networks.nets.dynunet import DynUNet
 from torch import Tensor
 
 from napari_landmarker.engine.models.base import HeatmapNetwork
+from napari_landmarker.engine.models.sound_conv import with_sound_gradients
 
 
 class HeatmapDynUNet(HeatmapNetwork):
@@ -42,16 +43,18 @@ class HeatmapDynUNet(HeatmapNetwork):
             raise ValueError("features must name the channels of at least three levels.")
         steps = len(features) - 1
         super().__init__(spatial_dims, in_channels, out_channels, stride, factor=2**steps, cells=2)
-        self.unet = DynUNet(
-            spatial_dims=spatial_dims,
-            in_channels=self.folded_channels,
-            out_channels=out_channels,
-            kernel_size=[3] * (steps + 1),
-            strides=[1] + [2] * steps,
-            upsample_kernel_size=[2] * steps,
-            filters=features,
-            res_block=res_block,
-            dropout=dropout or None,
+        self.unet = with_sound_gradients(
+            DynUNet(
+                spatial_dims=spatial_dims,
+                in_channels=self.folded_channels,
+                out_channels=out_channels,
+                kernel_size=[3] * (steps + 1),
+                strides=[1] + [2] * steps,
+                upsample_kernel_size=[2] * steps,
+                filters=features,
+                res_block=res_block,
+                dropout=dropout or None,
+            )
         )
 
     def maps(self, folded: Tensor) -> Tensor:

@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from napari_landmarker.engine.models.base import HeatmapNetwork
 from napari_landmarker.engine.models.layers import groups_of
+from napari_landmarker.engine.models.sound_conv import with_sound_gradients
 
 
 class HeatmapFlexibleUNet(HeatmapNetwork):
@@ -48,13 +49,15 @@ class HeatmapFlexibleUNet(HeatmapNetwork):
         if len(decoder_features) < levels:
             raise ValueError(f"decoder_features must name the channels of {levels} levels.")
         super().__init__(spatial_dims, in_channels, out_channels, stride, factor=2**levels)
-        self.net = FlexibleUNet(
-            in_channels=self.folded_channels,
-            out_channels=out_channels,
-            backbone=backbone,
-            decoder_channels=tuple(decoder_features[:levels]),
-            spatial_dims=spatial_dims,
-            dropout=dropout,
+        self.net = with_sound_gradients(
+            FlexibleUNet(
+                in_channels=self.folded_channels,
+                out_channels=out_channels,
+                backbone=backbone,
+                decoder_channels=tuple(decoder_features[:levels]),
+                spatial_dims=spatial_dims,
+                dropout=dropout,
+            )
         )
         normalise_in_groups(self.net)
 

@@ -15,6 +15,7 @@ from napari_landmarker.engine.models.layers import (
     normalised_convolution,
     residual_block,
 )
+from napari_landmarker.engine.models.sound_conv import with_sound_gradients
 
 #: Makes a block out of ``spatial_dims``, ``in_channels`` and ``out_channels``.
 BlockMaker = Callable[..., nn.Module]
@@ -60,7 +61,7 @@ class HourglassStage(nn.Module):
         super().__init__()
 
         def block(inward: int, outward: int) -> nn.Module:
-            return conv_block(spatial_dims=spatial_dims, in_channels=inward, out_channels=outward)
+            return with_sound_gradients(conv_block(spatial_dims=spatial_dims, in_channels=inward, out_channels=outward))
 
         coarser = [*channels[1:], channels[-1]]
         self.skip = nn.ModuleList(block(own, own) for own in channels)
@@ -124,7 +125,8 @@ class HourglassStack(LandmarkNetwork):
         self.nb_stacks = nb_stacks
         width = channels[0]
         block = conv_block or residual_block
-        self.stem = block(spatial_dims=spatial_dims, in_channels=self.folded_channels, out_channels=width)
+        stem = block(spatial_dims=spatial_dims, in_channels=self.folded_channels, out_channels=width)
+        self.stem = with_sound_gradients(stem)
         self.stages = nn.ModuleList(
             HourglassStage(
                 spatial_dims, out_channels, channels, block, pooling or MAX_POOLS[spatial_dims], up_sample_mode

@@ -7,11 +7,13 @@ import math
 from monai.networks.blocks.convolutions import ResidualUnit
 from torch import Tensor, nn
 
+from napari_landmarker.engine.models.sound_conv import SoundConv3d, with_sound_gradients
+
 #: Slope of the leaky rectifier below zero.
 SLOPE = 0.05
 #: Most groups of a group normalisation.
 GROUPS = 8
-CONVOLUTIONS: dict[int, type[nn.Conv2d] | type[nn.Conv3d]] = {2: nn.Conv2d, 3: nn.Conv3d}
+CONVOLUTIONS: dict[int, type[nn.Conv2d] | type[nn.Conv3d]] = {2: nn.Conv2d, 3: SoundConv3d}
 MAX_POOLS: dict[int, type[nn.Module]] = {2: nn.MaxPool2d, 3: nn.MaxPool3d}
 AVERAGE_POOLS: dict[int, type[nn.Module]] = {2: nn.AvgPool2d, 3: nn.AvgPool3d}
 DROPOUTS: dict[int, type[nn.Module]] = {2: nn.Dropout2d, 3: nn.Dropout3d}
@@ -49,7 +51,7 @@ def normalised_convolution(
 
 def residual_block(spatial_dims: int, in_channels: int, out_channels: int, strides: int = 1) -> nn.Module:
     """Two convolutions beside a short cut: MONAI's residual unit with group normalisation, fit for small batches."""
-    return ResidualUnit(
+    unit = ResidualUnit(
         spatial_dims,
         in_channels,
         out_channels,
@@ -57,6 +59,7 @@ def residual_block(spatial_dims: int, in_channels: int, out_channels: int, strid
         act=("leakyrelu", {"negative_slope": SLOPE, "inplace": True}),
         norm=("group", {"num_groups": groups_of(out_channels)}),
     )
+    return with_sound_gradients(unit)
 
 
 class Enlarge(nn.Module):

@@ -8,6 +8,7 @@ from monai.networks.nets.unet import UNet
 from torch import Tensor
 
 from napari_landmarker.engine.models.base import HeatmapNetwork
+from napari_landmarker.engine.models.sound_conv import with_sound_gradients
 
 
 class HeatmapResidualUNet(HeatmapNetwork):
@@ -41,14 +42,16 @@ class HeatmapResidualUNet(HeatmapNetwork):
     ) -> None:
         steps = len(features) - 1
         super().__init__(spatial_dims, in_channels, out_channels, stride, factor=2**steps, cells=2)
-        self.unet = UNet(
-            spatial_dims=spatial_dims,
-            in_channels=self.folded_channels,
-            out_channels=out_channels,
-            channels=features,
-            strides=[2] * steps,
-            num_res_units=num_res_units,
-            dropout=dropout,
+        self.unet = with_sound_gradients(
+            UNet(
+                spatial_dims=spatial_dims,
+                in_channels=self.folded_channels,
+                out_channels=out_channels,
+                channels=features,
+                strides=[2] * steps,
+                num_res_units=num_res_units,
+                dropout=dropout,
+            )
         )
 
     def maps(self, folded: Tensor) -> Tensor:

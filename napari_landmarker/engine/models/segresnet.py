@@ -9,6 +9,7 @@ from torch import Tensor
 
 from napari_landmarker.engine.models.base import HeatmapNetwork
 from napari_landmarker.engine.models.layers import groups_of
+from napari_landmarker.engine.models.sound_conv import with_sound_gradients
 
 
 class HeatmapSegResNet(HeatmapNetwork):
@@ -44,15 +45,17 @@ class HeatmapSegResNet(HeatmapNetwork):
             raise ValueError("blocks must name the blocks of at least two levels.")
         steps = len(blocks) - 1
         super().__init__(spatial_dims, in_channels, out_channels, stride, factor=2**steps)
-        self.net = SegResNet(
-            spatial_dims=spatial_dims,
-            init_filters=features,
-            in_channels=self.folded_channels,
-            out_channels=out_channels,
-            dropout_prob=dropout or None,
-            norm=("GROUP", {"num_groups": groups_of(features)}),
-            blocks_down=tuple(blocks),
-            blocks_up=(1,) * steps,
+        self.net = with_sound_gradients(
+            SegResNet(
+                spatial_dims=spatial_dims,
+                init_filters=features,
+                in_channels=self.folded_channels,
+                out_channels=out_channels,
+                dropout_prob=dropout or None,
+                norm=("GROUP", {"num_groups": groups_of(features)}),
+                blocks_down=tuple(blocks),
+                blocks_up=(1,) * steps,
+            )
         )
 
     def maps(self, folded: Tensor) -> Tensor:

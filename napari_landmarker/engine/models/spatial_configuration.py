@@ -9,6 +9,7 @@ from monai.networks.nets.unet import UNet
 from torch import nn
 
 from napari_landmarker.engine.models.layers import AVERAGE_POOLS, Enlarge, convolution
+from napari_landmarker.engine.models.sound_conv import with_sound_gradients
 
 #: Slope of the leaky rectifier below zero, as in the paper.
 SCN_SLOPE = 0.1
@@ -94,7 +95,7 @@ def local_appearance_unet(
     """
     if len(strides) != len(channels) - 1 or min(strides) < 1:
         raise ValueError(f"la_strides must be {len(channels) - 1} positive numbers, one fewer than la_channels.")
-    return UNet(
+    net = UNet(
         spatial_dims=spatial_dims,
         in_channels=in_channels,
         out_channels=out_channels,
@@ -108,6 +109,7 @@ def local_appearance_unet(
         adn_ordering=adn_ordering,
         dropout=dropout,
     )
+    return with_sound_gradients(net)
 
 
 def grid_factor(strides: Sequence[int], downsample: int) -> int:

@@ -8,6 +8,7 @@ from monai.networks.nets.swin_unetr import SwinUNETR
 from torch import Tensor
 
 from napari_landmarker.engine.models.base import HeatmapNetwork
+from napari_landmarker.engine.models.sound_conv import with_sound_gradients
 
 
 class HeatmapSwinUNETR(HeatmapNetwork):
@@ -46,15 +47,17 @@ class HeatmapSwinUNETR(HeatmapNetwork):
         if len(depths) != 4 or len(num_heads) != 4:
             raise ValueError("depths and num_heads must name four levels.")
         super().__init__(spatial_dims, in_channels, out_channels, stride, factor=32, cells=2)
-        self.net = SwinUNETR(
-            in_channels=self.folded_channels,
-            out_channels=out_channels,
-            depths=depths,
-            num_heads=num_heads,
-            window_size=window_size,
-            feature_size=features,
-            drop_rate=dropout,
-            spatial_dims=spatial_dims,
+        self.net = with_sound_gradients(
+            SwinUNETR(
+                in_channels=self.folded_channels,
+                out_channels=out_channels,
+                depths=depths,
+                num_heads=num_heads,
+                window_size=window_size,
+                feature_size=features,
+                drop_rate=dropout,
+                spatial_dims=spatial_dims,
+            )
         )
 
     def maps(self, folded: Tensor) -> Tensor:

@@ -9,6 +9,7 @@ from torch import Tensor
 
 from napari_landmarker.engine.models.base import HeatmapNetwork
 from napari_landmarker.engine.models.layers import GROUPS, SLOPE
+from napari_landmarker.engine.models.sound_conv import with_sound_gradients
 
 
 class HeatmapUNet(HeatmapNetwork):
@@ -42,15 +43,17 @@ class HeatmapUNet(HeatmapNetwork):
         if len(features) != 5 or any(channels % GROUPS for channels in features):
             raise ValueError(f"features must name the channels of five levels, multiples of {GROUPS}.")
         super().__init__(spatial_dims, in_channels, out_channels, stride, factor=16)
-        self.unet = BasicUNet(
-            spatial_dims=spatial_dims,
-            in_channels=self.folded_channels,
-            out_channels=out_channels,
-            features=(*features, features[0]),
-            act=("leakyrelu", {"negative_slope": SLOPE, "inplace": True}),
-            norm=("group", {"num_groups": GROUPS}),
-            dropout=dropout,
-            upsample="nontrainable",
+        self.unet = with_sound_gradients(
+            BasicUNet(
+                spatial_dims=spatial_dims,
+                in_channels=self.folded_channels,
+                out_channels=out_channels,
+                features=(*features, features[0]),
+                act=("leakyrelu", {"negative_slope": SLOPE, "inplace": True}),
+                norm=("group", {"num_groups": GROUPS}),
+                dropout=dropout,
+                upsample="nontrainable",
+            )
         )
 
     def maps(self, folded: Tensor) -> Tensor:
