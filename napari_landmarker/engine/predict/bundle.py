@@ -30,7 +30,7 @@ from napari_landmarker.engine.train.config import TrainConfig
 from napari_landmarker.engine.train.frame import NetworkFrame
 
 if TYPE_CHECKING:
-    from napari_landmarker.engine.models import HeatmapUNet
+    from napari_landmarker.engine.models import LandmarkNetwork
 
 INFO = Path("configs") / "landmarker.json"
 WEIGHTS = Path("models") / "model.pt"
@@ -96,7 +96,7 @@ class ModelInfo(BaseModel):
         return self.config.model.stride(self.ndim)
 
 
-def save_bundle(folder: Path, info: ModelInfo, network: HeatmapUNet, curve: Sequence[CurvePoint]) -> None:
+def save_bundle(folder: Path, info: ModelInfo, network: LandmarkNetwork, curve: Sequence[CurvePoint]) -> None:
     """Write a model folder; it appears whole or not at all.
 
     Raises:
@@ -144,7 +144,7 @@ def read_info(folder: Path | str) -> ModelInfo:
         raise ModelError(f"{folder / INFO} is damaged at '{where}': get the model folder again.") from error
 
 
-def load_network(folder: Path, info: ModelInfo) -> HeatmapUNet:
+def load_network(folder: Path, info: ModelInfo) -> LandmarkNetwork:
     """Build the network and load its weights; no code in the folder is run.
 
     Raises:
@@ -190,15 +190,7 @@ def _inference(info: ModelInfo) -> dict[str, Any]:
         "bundle_root": ".",
         "device": "$torch.device('cuda' if torch.cuda.is_available() else 'cpu')",
         "imports": ["$import torch"],
-        "network_def": {
-            "_target_": "napari_landmarker.engine.models.HeatmapUNet",
-            "spatial_dims": info.ndim,
-            "in_channels": info.channels,
-            "out_channels": len(info.names),
-            "features": list(info.config.model.features(info.ndim)),
-            "stride": info.stride,
-            "dropout": info.config.model.dropout,
-        },
+        "network_def": info.config.model.definition(info.ndim, info.channels, len(info.names)),
         "network": "$@network_def.to(@device).eval()",
     }
 

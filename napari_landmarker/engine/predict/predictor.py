@@ -17,7 +17,7 @@ from napari_landmarker.engine.predict.bundle import ModelInfo, load_network, rea
 from napari_landmarker.engine.transforms import resample, standardise, with_channels
 
 if TYPE_CHECKING:
-    from napari_landmarker.engine.models import HeatmapUNet
+    from napari_landmarker.engine.models import LandmarkNetwork
 
 
 @dataclass(frozen=True, eq=False)
@@ -44,7 +44,7 @@ class Prediction:
 class Predictor:
     """A loaded model. Make one with `load`."""
 
-    def __init__(self, info: ModelInfo, network: HeatmapUNet, device: str) -> None:
+    def __init__(self, info: ModelInfo, network: LandmarkNetwork, device: str) -> None:
         self.info, self.device = info, device
         self._network = network.to(device)
 

@@ -2,24 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Literal
-
 from pydantic import BaseModel, ConfigDict, Field
 
 from napari_landmarker.engine.errors import TrainingError
+from napari_landmarker.engine.models.configs import UNetConfig
 from napari_landmarker.engine.transforms import AugmentationConfig
-
-if TYPE_CHECKING:
-    from napari_landmarker.engine.models import HeatmapUNet
 
 
 class _Config(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-#: Channels of the five levels of a U-Net; group norm takes them in eight groups.
-Channels = Annotated[int, Field(ge=8, multiple_of=8)]
-Levels = tuple[Channels, Channels, Channels, Channels, Channels]
 
 
 class FrameConfig(_Config):
@@ -37,35 +28,6 @@ class FrameConfig(_Config):
         title="Voxels (3D)",
         description="The network sees about so many voxels of a volume.",
     )
-
-
-class UNetConfig(_Config):
-    """MONAI's U-Net with one map per landmark."""
-
-    kind: Literal["unet"] = "unet"
-    features_2d: Levels = Field(
-        (32, 32, 64, 96, 128), title="Channels (2D)", description="Multiples of 8, five levels."
-    )
-    features_3d: Levels = Field(
-        (16, 32, 64, 96, 128), title="Channels (3D)", description="Multiples of 8, five levels."
-    )
-    stride_2d: int = Field(4, ge=1, le=8, title="Stride (2D)", description="Pixels per heatmap pixel in 2D.")
-    stride_3d: int = Field(1, ge=1, le=8, title="Stride (3D)", description="Voxels per heatmap voxel in 3D.")
-    dropout: float = Field(0.0, ge=0, lt=1, title="Dropout")
-
-    def features(self, ndim: int) -> tuple[int, ...]:
-        """Channels of the levels in 2D or 3D."""
-        return self.features_2d if ndim == 2 else self.features_3d
-
-    def stride(self, ndim: int) -> int:
-        """Frame pixels per heatmap pixel in 2D or 3D."""
-        return self.stride_2d if ndim == 2 else self.stride_3d
-
-    def build(self, ndim: int, channels: int, landmarks: int) -> HeatmapUNet:
-        """The network for images of so many dimensions and channels, and so many landmarks."""
-        from napari_landmarker.engine.models import HeatmapUNet
-
-        return HeatmapUNet(ndim, channels, landmarks, self.features(ndim), self.stride(ndim), self.dropout)
 
 
 class HeatmapConfig(_Config):

@@ -20,7 +20,7 @@ from torch.utils.data import DataLoader
 from napari_landmarker.engine.data import LandmarkDataset
 from napari_landmarker.engine.errors import TrainingError
 from napari_landmarker.engine.io.atomic import require_writable
-from napari_landmarker.engine.models import HeatmapUNet
+from napari_landmarker.engine.models import LandmarkNetwork
 from napari_landmarker.engine.predict.bundle import CurvePoint, ModelInfo, save_bundle
 from napari_landmarker.engine.project import Case, Project, Split, draw_splits
 from napari_landmarker.engine.train.config import TrainConfig
@@ -103,7 +103,7 @@ class _Run:
         self.stride = config.model.stride(self.ndim)
         grids = [project.geometry(case.id).grid for case in (*self.train_cases, *self.validation_cases)]
         budget = config.frame.budget_2d if flat else config.frame.budget_3d
-        self.frame = plan_frame(grids, budget, self.stride * 16)
+        self.frame = plan_frame(grids, budget, config.model.multiple(self.ndim))
         self.batch_size = config.optimiser.batch_size_2d if flat else config.optimiser.batch_size_3d
         self.clock = Clock(config.max_minutes, config.max_steps)
         self.model = project.new_model_name(config.preset)
@@ -194,12 +194,12 @@ class _Run:
         size = min(self.batch_size, len(cases))
         return DataLoader(dataset, size, shuffle=learning, drop_last=learning, generator=order)
 
-    def _network(self) -> HeatmapUNet:
+    def _network(self) -> LandmarkNetwork:
         network = self.config.model.build(self.ndim, self.channels, len(self.names))
         layout = torch.channels_last if self.ndim == 2 else torch.channels_last_3d
         return network.to(memory_format=layout)  # type: ignore[call-overload,no-any-return]
 
-    def _trainer(self, network: HeatmapUNet) -> pl.Trainer:
+    def _trainer(self, network: LandmarkNetwork) -> pl.Trainer:
         for name in ("pytorch_lightning", "lightning.pytorch", "lightning.fabric"):
             logging.getLogger(name).setLevel(logging.ERROR)
         every = self.config.max_minutes * 60 / self.config.validations
@@ -221,7 +221,7 @@ class _Run:
                 use_distributed_sampler=False,
             )
 
-    def _save(self, network: HeatmapUNet) -> None:
+    def _save(self, network: LandmarkNetwork) -> None:
         if self.project.model_path(self.model).exists():  # by another run at the same time
             self.model = self.project.new_model_name(self.config.preset)
         info = ModelInfo(

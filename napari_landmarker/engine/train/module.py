@@ -12,7 +12,7 @@ from torch import Tensor
 from napari_landmarker.engine.errors import TrainingError
 from napari_landmarker.engine.heatmap import GaussianHeatmapGenerator, decode_heatmap
 from napari_landmarker.engine.losses import HeatmapCrossEntropyLoss
-from napari_landmarker.engine.models import HeatmapUNet
+from napari_landmarker.engine.models import LandmarkNetwork
 from napari_landmarker.engine.train.config import OptimiserConfig, TrainConfig
 from napari_landmarker.engine.train.frame import NetworkFrame
 
@@ -73,7 +73,7 @@ class LandmarkModule(pl.LightningModule):
 
     def __init__(
         self,
-        network: HeatmapUNet,
+        network: LandmarkNetwork,
         n_landmarks: int,
         config: TrainConfig,
         frame: NetworkFrame,
