@@ -12,7 +12,7 @@ from qtpy.QtTest import QTest
 
 from napari_landmarker.engine.datasets import SAMPLES, sample_project
 from napari_landmarker.engine.project import Project, Split
-from napari_landmarker.engine.train.config import preset_config
+from napari_landmarker.engine.train.planner import preset_config
 from napari_landmarker.gui.widget import LandmarkerWidget
 
 #: How long the model of the pictures learns.
@@ -28,7 +28,7 @@ def trained_project() -> Path:
     folder = tempfile.TemporaryDirectory()
     atexit.register(folder.cleanup)
     project = _sample(Path(folder.name))
-    train_project(project, preset_config("fast", MINUTES), lambda event: None)
+    train_project(project, preset_config("auto", project, MINUTES), lambda event: None)
     return project.root
 
 
@@ -37,7 +37,7 @@ def window_train(widget: LandmarkerWidget, folder: Path) -> None:
     widget.open_project(_sample(folder).root)
     panel = widget.train
     widget.tabs.setCurrentWidget(panel)
-    panel.minutes.setValue(MINUTES)
+    panel.choices.minutes.setValue(MINUTES)
     panel.start_training()
     _wait(lambda: panel.process is None or len(panel.process.run.curve) >= 14)
 

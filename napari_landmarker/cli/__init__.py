@@ -9,10 +9,11 @@ from typing import NoReturn
 import typer
 
 from napari_landmarker.cli.convert import convert
+from napari_landmarker.cli.export import export
 from napari_landmarker.cli.info import info
 from napari_landmarker.cli.prediction import predict
 from napari_landmarker.cli.project import evaluate, init
-from napari_landmarker.cli.training import train
+from napari_landmarker.cli.training import plan, train
 from napari_landmarker.cli.window import demo, open_project
 
 app = typer.Typer(
@@ -32,7 +33,7 @@ def start(context: typer.Context) -> None:
 
 
 app.command("open")(open_project)
-for command in (demo, init, train, predict, evaluate, info, convert):
+for command in (demo, init, plan, train, predict, evaluate, info, convert, export):
     app.command()(command)
 
 

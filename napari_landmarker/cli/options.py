@@ -11,6 +11,9 @@ import typer
 
 ProjectPath = Annotated[Path, typer.Argument(metavar="PROJECT", help="Folder of the project.")]
 MaxMinutes = Annotated[float | None, typer.Option("--max-minutes", help="End the training after so many minutes.")]
+ModelName = Annotated[
+    Path, typer.Argument(metavar="MODEL", help="Folder of a model, or name of one that comes with the program.")
+]
 Spacing = Annotated[
     str | None, typer.Option(help="Millimetres per pixel, Y,X or Z,Y,X; it replaces what the images state.")
 ]
@@ -28,6 +31,19 @@ def numbers(text: str | None) -> list[float] | None:
         raise LandmarkerError(
             f"'{text}' is no list of numbers: write them with commas between, such as 0.5,0.5."
         ) from None
+
+
+def found_model(model: Path) -> Path:
+    """The folder of a model that was named; ModelError if there is none."""
+    from napari_landmarker.engine.errors import ModelError
+    from napari_landmarker.engine.model_folders import named_model, shipped_models
+
+    folder = named_model(model)
+    if folder is None:
+        known = ", ".join(shipped_models())
+        others = f", or a model that comes with the program ({known})" if known else ""
+        raise ModelError(f"There is no model '{model}': name the folder of a model{others}.")
+    return folder
 
 
 def shown(path: Path) -> str:

@@ -49,18 +49,30 @@ def init(
 
 def evaluate(
     project: ProjectPath,
-    model: Annotated[str, typer.Option(help="Name of a model of the project, or the folder of any.")],
+    model: Annotated[
+        str, typer.Option(help="Name of a model of the project, or of one that comes with the program, or any folder.")
+    ],
     out: Annotated[Path, typer.Option(help="Folder for report.html, its tables and report.json.")],
     split: Annotated[SplitName, typer.Option(help="Which cases.")] = SplitName.TEST,
     radii: Annotated[str | None, typer.Option(help="Radii of the success rates, such as 2,2.5,3,4.")] = None,
+    views: Annotated[int, typer.Option(min=1, help="Average so many slightly changed views of each image.")] = 1,
+    device: Annotated[str, typer.Option(help="cpu, cuda, or auto.")] = "auto",
 ) -> None:
     """Judge a model on the annotated cases of a split, and write the report."""
     from napari_landmarker.engine.project import Project
 
-    run_evaluation(Project.open(project), model, split, out, numbers(radii))
+    run_evaluation(Project.open(project), model, split, out, numbers(radii), views, device)
 
 
-def run_evaluation(project: Project, model: str, split: SplitName, out: Path, radii: list[float] | None) -> None:
+def run_evaluation(
+    project: Project,
+    model: str,
+    split: SplitName,
+    out: Path,
+    radii: list[float] | None,
+    views: int = 1,
+    device: str = "auto",
+) -> None:
     """Judge a model on the annotated cases of a split, write the report and say the figures."""
     from napari_landmarker.engine.io.atomic import require_writable
     from napari_landmarker.engine.predict import evaluate_model
@@ -70,7 +82,9 @@ def run_evaluation(project: Project, model: str, split: SplitName, out: Path, ra
     project.find_model(model)
     require_writable(out)
     with bar("Predicting") as say:
-        evaluation = evaluate_model(project, model, Split(split.value), radii=radii, progress=say)
+        evaluation = evaluate_model(
+            project, model, Split(split.value), radii=radii, progress=say, views=views, device=device
+        )
     files = write_report(evaluation, out, project.schema, project.image)
     overall = evaluation.overall
     rates = ", ".join(f"{rate:.1f} % within {radius:g}" for radius, rate in overall.sdr.items() if rate is not None)

@@ -9,11 +9,14 @@ import typer
 
 from napari_landmarker.cli.options import MaxMinutes, has_screen, shown
 from napari_landmarker.cli.project import SplitName, run_evaluation
-from napari_landmarker.cli.training import run_training
+from napari_landmarker.cli.training import Settings, run_training
 
 if TYPE_CHECKING:
     from napari_landmarker.engine.datasets import Sample
     from napari_landmarker.engine.project import Project
+
+#: How long the demo trains.
+DEMO_MINUTES = 4.0
 
 
 def open_project(
@@ -45,7 +48,7 @@ def demo(
     out = Path(f"landmarker-demo-{dims}d") if out is None else out
     project = sample_project(sample, out)
     typer.echo(f"Project with {len(project.cases)} sample images ({sample.title}): {out}")
-    model = run_training(project, "fast", max_minutes, None, None)
+    model = run_training(project, Settings(max_minutes=DEMO_MINUTES if max_minutes is None else max_minutes))
     if model is not None:
         _demo_report(project, sample, model, out)
     if no_gui:
@@ -73,7 +76,7 @@ def _demo_report(project: Project, sample: Sample, model: str, out: Path) -> Non
         typer.echo(f"  ({sample.radius_note})")
     predictor, held_out = Predictor.load(project.model_path(model)), project.cases_in(Split.TEST)
     paths = [project.image_path(case.id) for case in held_out]
-    table = predict_files(predictor, paths, out / "predicted" / model)
+    table = predict_files(predictor, paths, out / "predicted" / model).table
     for case, path in zip(held_out, paths, strict=True):
         if project.predictions(case.id, model) is not None:
             continue  # saved by the evaluation

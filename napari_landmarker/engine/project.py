@@ -5,6 +5,7 @@ project.json                         schema, cases, splits, spacing overrides
 annotations/<rater>/<case>.json      labelme (2D); <case>.mrk.json, 3D Slicer markups (3D)
 predictions/<model>/<case>.json      the same formats; they never overwrite annotations
 models/<name>/                       trained models
+runs/<name>/                         how they were trained: configuration, curve, and the state of an unfinished run
 reports/                             what `evaluate` writes
 ```
 """
@@ -26,6 +27,7 @@ from napari_landmarker.engine.io.atomic import read_json, write_json
 from napari_landmarker.engine.io.image import Image, ImageGeometry
 from napari_landmarker.engine.io.paths import whole_path
 from napari_landmarker.engine.landmarks import LandmarkSet
+from napari_landmarker.engine.model_folders import model_folders, named_model
 from napari_landmarker.engine.schema import LandmarkSchema
 
 __all__ = ["DEFAULT_RATER", "PROJECT_FILE", "Case", "Project", "Split", "draw_splits"]
@@ -232,24 +234,30 @@ class Project:
     @property
     def models(self) -> tuple[str, ...]:
         """Names of the trained models, oldest first."""
-        found = [p.parent.parent for p in self.models_dir.glob("*/configs/metadata.json")]
-        return tuple(p.name for p in sorted(found, key=lambda p: (p.stat().st_ctime, p.name)))
+        found = sorted(model_folders(self.models_dir), key=lambda folder: (folder.stat().st_ctime, folder.name))
+        return tuple(folder.name for folder in found)
 
     def model_path(self, name: str) -> Path:
         """The folder of a model, there or not."""
         return self.models_dir / name
 
     def find_model(self, model: str | Path) -> Path:
-        """The folder of a model: of this project by name, or of any by its path; ProjectError if there is none."""
-        for folder in (self.model_path(str(model)), whole_path(model)):
-            if folder.is_dir():
-                return folder
-        known = ", ".join(self.models) or "none yet"
-        raise ProjectError(f"There is no model '{model}' in {self.root.name}: it has {known}.")
+        """The folder of a model: of this project or shipped by its name, of any by its path; ProjectError if none is."""
+        own = self.model_path(str(model))
+        folder = own if own.is_dir() else named_model(model)
+        if folder is None:
+            known = ", ".join(self.models) or "none yet"
+            raise ProjectError(f"There is no model '{model}' in {self.root.name}: it has {known}.")
+        return folder
+
+    @property
+    def runs_dir(self) -> Path:
+        """Where the training runs of this project keep what they need."""
+        return self.root / "runs"
 
     def new_model_name(self, prefix: str) -> str:
-        """A model name that is not taken: ``prefix-1``, ``prefix-2``, ..."""
-        taken = {p.name for p in self.models_dir.glob("*")}
+        """A name that no model and no training run has: ``prefix-1``, ``prefix-2``, ..."""
+        taken = {path.name for folder in (self.models_dir, self.runs_dir) for path in folder.glob("*")}
         number = 1
         while f"{prefix}-{number}" in taken:
             number += 1

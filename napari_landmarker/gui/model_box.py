@@ -1,10 +1,11 @@
-"""`ModelBox`: the models of the project to choose from, and what the chosen one is."""
+"""`ModelBox`: the models to choose from, of the project and with the program, and what the chosen one is."""
 
 from __future__ import annotations
 
 from qtpy.QtWidgets import QVBoxLayout, QWidget
 
 from napari_landmarker.engine.errors import LandmarkerError
+from napari_landmarker.engine.predict.usable import usable_models
 from napari_landmarker.gui.links import follow
 from napari_landmarker.gui.scroll_panel import breakable, choice, wrapped
 from napari_landmarker.state.session import Session
@@ -37,9 +38,13 @@ class ModelBox(QWidget):
 
     def _refill(self) -> None:
         project = self.session.project
-        models = () if project is None else project.models
+        own = () if project is None else project.models
+        models = () if project is None else usable_models(project)
         self.combo.clear()
-        self.combo.addItems(list(models) or ["no model yet"])
+        for name in models:
+            self.combo.addItem(name if name in own else f"{name} (comes with the program)", name)
+        if not models:
+            self.combo.addItem("no model yet")
         self.combo.setEnabled(bool(models))
         self._shown = None
         self._show_active()
@@ -47,14 +52,14 @@ class ModelBox(QWidget):
     def _show_active(self) -> None:
         model = self.session.model
         none = -1 if self.combo.isEnabled() else 0
-        self.combo.setCurrentIndex(none if model is None else self.combo.findText(model))
+        self.combo.setCurrentIndex(none if model is None else self.combo.findData(model))
         if self._shown != (model or ""):
             self._shown = model or ""
             self.about.setText(self._about(model))
 
     def _chosen(self, row: int) -> None:
         try:
-            self.session.set_model(self.combo.itemText(row))
+            self.session.set_model(self.combo.itemData(row))
         except LandmarkerError as error:
             self.session.failed.emit(str(error))
             self._show_active()
@@ -69,7 +74,7 @@ class ModelBox(QWidget):
         if model is None:
             return "Train a model first (tab Train)."
         try:
-            info = read_info(project.model_path(model))
+            info = read_info(project.find_model(model))
         except LandmarkerError as error:
             return str(error)
         known = [name for name in project.schema.names if name in info.names]

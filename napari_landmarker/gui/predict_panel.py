@@ -36,7 +36,7 @@ _UNFINISHED, _EVERY = "unfinished", "every"
 
 
 class PredictPanel(ScrollPanel):
-    """Predicts landmarks with a model of the project; what it finds waits for a person to accept or move it.
+    """Predicts landmarks with a model; what it finds waits for a person to accept or move it.
 
     Args:
         session: what is open.

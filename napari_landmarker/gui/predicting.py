@@ -96,6 +96,8 @@ def predict_cases(
                 continue
             job.give(CasePrediction(case_id, model, predictor.predict(project.image(case_id))))
             done += 1
+        except ModelError as error:
+            failed.append(f"{project.image_path(case_id).name}: {error}")
         except LandmarkerError as error:
             failed.append(str(error))
     job.progress(len(case_ids), len(case_ids))

@@ -20,13 +20,22 @@ def preload_engine() -> None:
     search for unreachable objects away from what these imports make: it lives as long as the program, and looking
     through all of it takes half a second.
     """
-    if "torch" in sys.modules:
+    if "napari_landmarker.engine.models.unet" in sys.modules:
         return
-    _load_library()
+    preload_torch()
     with _without_collections():
         import napari_landmarker.engine.heatmap
         import napari_landmarker.engine.models.unet
         import napari_landmarker.engine.report  # noqa: F401
+
+
+def preload_torch() -> None:
+    """As `preload_engine`, torch alone: all that a look at the computer needs."""
+    if "torch" in sys.modules:
+        return
+    _load_library()
+    with _without_collections():
+        import torch  # noqa: F401
 
 
 def release_window() -> None:

@@ -4,30 +4,19 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from qtpy.QtCore import Qt, Signal
+from qtpy.QtCore import Signal
 from qtpy.QtGui import QShowEvent
-from qtpy.QtWidgets import (
-    QButtonGroup,
-    QDoubleSpinBox,
-    QGridLayout,
-    QGroupBox,
-    QHBoxLayout,
-    QLabel,
-    QProgressBar,
-    QPushButton,
-    QRadioButton,
-    QWidget,
-)
+from qtpy.QtWidgets import QHBoxLayout, QProgressBar, QPushButton, QWidget
 
 from napari_landmarker.engine.errors import LandmarkerError
 from napari_landmarker.engine.project import Split
-from napari_landmarker.engine.train.config import PRESETS
 from napari_landmarker.gui.annotated_counts import AnnotatedCounts
 from napari_landmarker.gui.close_guard import CloseGuard
 from napari_landmarker.gui.links import follow
 from napari_landmarker.gui.loss_plot import LossPlot
 from napari_landmarker.gui.scroll_panel import ScrollPanel, wrapped
 from napari_landmarker.gui.tasks import TrainingProcess, training_command
+from napari_landmarker.gui.train_choices import TrainChoices
 from napari_landmarker.state.session import Session
 from napari_landmarker.state.training import TrainingRun, TrainingState, duration
 
@@ -56,7 +45,8 @@ class TrainPanel(ScrollPanel):
         self._trained_on = Path()
         self._counts = AnnotatedCounts(session, self)
         self._counts.counted.connect(self._refresh)
-        self._make_choices()
+        self.choices = TrainChoices(session)
+        self.numbers = wrapped("")
         self._make_run()
         layout = self.body
         layout.addWidget(self.choices)
@@ -76,34 +66,6 @@ class TrainPanel(ScrollPanel):
         self._refresh()
 
     # ---- making it
-
-    def _make_choices(self) -> None:
-        self.choices = QGroupBox("How to train")
-        grid = QGridLayout(self.choices)
-        grid.setColumnStretch(1, 1)
-        self.presets = QButtonGroup(self)
-        for row, preset in enumerate(PRESETS.values()):
-            button = QRadioButton(preset.title)
-            button.setObjectName(preset.name)
-            button.setToolTip(preset.description)
-            button.setChecked(row == 0)
-            text = wrapped(preset.description)
-            self.presets.addButton(button)
-            grid.addWidget(button, row, 0, Qt.AlignmentFlag.AlignTop)
-            grid.addWidget(text, row, 1)
-        self.minutes = QDoubleSpinBox()
-        self.minutes.setDecimals(1)
-        self.minutes.setRange(0.1, 10_000)
-        self.minutes.setSuffix(" min")
-        self.minutes.setToolTip(
-            "The training ends by itself after this time and keeps the best model it found.\n"
-            "More time mostly means smaller errors, the more images there are the longer it pays."
-        )
-        grid.addWidget(QLabel("Time limit"), len(PRESETS), 0)
-        grid.addWidget(self.minutes, len(PRESETS), 1, Qt.AlignmentFlag.AlignLeft)
-        self.presets.buttonToggled.connect(self._preset_chosen)
-        self._preset_chosen()
-        self.numbers = wrapped("")
 
     def _make_run(self) -> None:
         self.start = QPushButton("Start training")
@@ -131,17 +93,12 @@ class TrainPanel(ScrollPanel):
 
     # ---- what a person does
 
-    @property
-    def preset(self) -> str:
-        """Name of the chosen preset."""
-        return str(self.presets.checkedButton().objectName())
-
     def start_training(self) -> None:
         """Start a run with the chosen preset and time limit."""
         project = self.session.project
         if project is None or TrainingProcess.active() is not None:
             return
-        run = TrainingRun(self.preset, self.minutes.value())
+        run = TrainingRun(self.choices.preset, self.choices.minutes.value())
         process = TrainingProcess(run, project.root, self._command(project.root))
         self._watch(process)
         CloseGuard.watch(self.window())
@@ -166,10 +123,7 @@ class TrainPanel(ScrollPanel):
         self._count()
 
     def _command(self, project: Path) -> list[str]:
-        return training_command(project, self.preset, self.minutes.value())
-
-    def _preset_chosen(self) -> None:
-        self.minutes.setValue(PRESETS[self.preset].config.max_minutes)
+        return training_command(project, self.choices.preset, self.choices.minutes.value())
 
     def _project_changed(self) -> None:
         if self.process is None:

@@ -12,6 +12,7 @@ from psygnal import Signal
 from napari_landmarker.engine.errors import LandmarkerError, ProjectError
 from napari_landmarker.engine.io.image import Image
 from napari_landmarker.engine.landmarks import LandmarkSet, LandmarkStatus
+from napari_landmarker.engine.predict.usable import default_model
 from napari_landmarker.engine.project import Case, Project, Split
 from napari_landmarker.state.edits import Edit
 from napari_landmarker.state.history import History, Step
@@ -75,7 +76,9 @@ class SessionCore:
         return () if self.project is None else self.project.schema.names
 
     def open_project(self, project: Project) -> None:
-        """Close what is open and open a project: its newest model is active and its first readable case is open.
+        """Close what is open and open a project: a model is active and its first readable case is open.
+
+        The model is the newest of the project, else one that comes with the program and knows its landmarks.
 
         Raises:
             ProjectError: if edits of the project that is open cannot be saved, or this project cannot be edited here.
@@ -87,7 +90,7 @@ class SessionCore:
             )
         self.close_project()
         self.project, self._store = project, AnnotationStore(project)
-        self.model = project.models[-1] if project.models else None
+        self.model = default_model(project)
         self.project_changed.emit()
         self.predictions_changed.emit()
         first: LandmarkerError | None = None

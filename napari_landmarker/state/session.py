@@ -22,6 +22,7 @@ import numpy.typing as npt
 from napari_landmarker.engine.errors import ModelError
 from napari_landmarker.engine.exchange import merge
 from napari_landmarker.engine.landmarks import LandmarkSet, LandmarkStatus
+from napari_landmarker.engine.predict.usable import usable_models
 from napari_landmarker.state.core import SessionCore
 from napari_landmarker.state.edits import Edit
 from napari_landmarker.state.prediction import PredictionLike
@@ -128,10 +129,10 @@ class Session(SessionCore):
         """Choose the active model, or none: its saved predictions are shown, hidden ones of it included.
 
         Raises:
-            LandmarkerError: if the project has no such model or its predictions cannot be read; nothing changes then.
+            LandmarkerError: if there is no such model for it or its predictions cannot be read; nothing changes then.
         """
         project, _ = self._need_project()
-        if name is not None and name not in project.models:
+        if name is not None and name not in usable_models(project):
             raise ModelError(f"This project has no model '{name}': choose one of its models, or train one.")
         predictions = None
         if name is not None and self.case_id is not None:

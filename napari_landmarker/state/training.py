@@ -156,7 +156,7 @@ class TrainingRun:
             self._end(
                 TrainingState.FAILED,
                 "The training ended unexpectedly, perhaps because the computer ran out of memory: "
-                "close other programs and start it again, or choose the faster preset.",
+                "close other programs and start it again, or give it fewer minutes, which makes the network smaller.",
             )
 
     def _line(self, line: str) -> None:

@@ -7,10 +7,19 @@ import tifffile
 
 from napari_landmarker.engine.exchange import create_project
 from napari_landmarker.engine.landmarks import LandmarkSet
+from napari_landmarker.engine.models.configs import UNetConfig
 from napari_landmarker.engine.project import Project, Split
 from napari_landmarker.engine.schema import LandmarkSchema
+from napari_landmarker.engine.train.config import OptimiserConfig, TrainConfig
 
 NAMES = ("bright", "dark")
+
+
+def small(steps, **changes):
+    """A short run of a small network."""
+    model = UNetConfig(features_2d=(8, 8, 16, 16, 16), features_3d=(8, 8, 16, 16, 16), stride_2d=2)
+    optimiser = OptimiserConfig(batch_size_3d=4, ema=0.9, learning_rate=5e-3)
+    return TrainConfig(max_minutes=2, max_steps=steps, **{"model": model, "optimiser": optimiser, **changes})
 
 
 def draw(shape, points, rng):

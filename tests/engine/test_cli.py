@@ -47,14 +47,14 @@ def test_init_train_predict_evaluate_from_files_to_report(tmp_path, ndim):
     trained = run("train", project, "--max-minutes", "1", "--max-steps", "3", cwd=tmp_path)
     assert trained.returncode == 0, trained.stderr
     model = tmp_path / trained.stdout.strip().splitlines()[-1].removeprefix("Model: ")
-    assert model == project / "models" / "fast-1"
+    assert model == project / "models" / "auto-1"
 
     files = [images / "case00.tif", images / "case01.tif"]
     predicted = run("predict", model, *files, "--out", tmp_path / "out", "--spacing", spacing)
     assert predicted.returncode == 0, predicted.stderr
     suffix = ".json" if ndim == 2 else ".mrk.json"
     assert sorted(p.name for p in (tmp_path / "out").iterdir()) == [
-        f"case00{suffix}", f"case01{suffix}", "predictions.csv",
+        f"case00{suffix}", f"case01{suffix}", "covariances.csv", "predictions.csv",
     ]  # fmt: skip
     rows = read_csv(tmp_path / "out" / "predictions.csv")
     assert list(rows[0]) == ["image", "landmark", *axes, "score", "status"]
@@ -67,7 +67,7 @@ def test_init_train_predict_evaluate_from_files_to_report(tmp_path, ndim):
         place = document["markups"][0]["controlPoints"][0]["position"]
         assert [float(rows[0][a]) * 0.5 for a in axes] == pytest.approx(place)
 
-    judged = run("evaluate", project, "--model", "fast-1", "--split", "test", "--out", tmp_path / "report")
+    judged = run("evaluate", project, "--model", "auto-1", "--split", "test", "--out", tmp_path / "report")
     assert judged.returncode == 0, judged.stderr
     report = json.loads((tmp_path / "report" / "report.json").read_text())
     opened = Project.open(project)
@@ -83,7 +83,7 @@ def test_init_train_predict_evaluate_from_files_to_report(tmp_path, ndim):
     }
     errors = []
     for case in opened.cases_in(Split.TEST):
-        found, own = opened.predictions(case.id, "fast-1"), opened.annotations(case.id)
+        found, own = opened.predictions(case.id, "auto-1"), opened.annotations(case.id)
         errors.extend(own.grid.distance(own.points, found.points))
     assert report["overall"]["mean"] == pytest.approx(np.mean(errors), rel=1e-6)
 
@@ -92,14 +92,14 @@ def test_the_demo_does_the_whole_job(tmp_path):
     done = run("demo", "--out", tmp_path / "demo", "--max-minutes", "0.05", "--no-gui", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     assert "report.html" in done.stdout
-    report = json.loads((tmp_path / "demo" / "reports" / "fast-1-test" / "report.json").read_text())
+    report = json.loads((tmp_path / "demo" / "reports" / "auto-1-test" / "report.json").read_text())
     assert report["unit"] == "px"
     assert list(report["overall"]["sdr"]) == ["5.0", "10.0", "20.0", "35.0"]
-    assert (tmp_path / "demo" / "predicted" / "fast-1" / "predictions.csv").exists()
+    assert (tmp_path / "demo" / "predicted" / "auto-1" / "predictions.csv").exists()
     project = Project.open(tmp_path / "demo")
     held_out = project.cases_in(Split.TEST)
     assert report["n_images"] == len(project.annotated_cases(Split.TEST)) == len(held_out) - 5
-    assert all(project.predictions(case.id, "fast-1").placed.all() for case in held_out)
+    assert all(project.predictions(case.id, "auto-1").placed.all() for case in held_out)
 
 
 def test_mistakes_are_one_sentence_and_exit_code_2(tmp_path):
@@ -152,7 +152,7 @@ def test_ctrl_c_ends_a_training_and_keeps_the_best_so_far(tmp_path):
     out, err = process.communicate(timeout=100)
     assert process.returncode == 0, err
     assert out.splitlines()[-1].startswith("Model: ")
-    assert project.models == ("fast-1",)
+    assert project.models == ("auto-1",)
 
 
 def test_ctrl_c_counts_while_a_training_runs_and_is_given_back_afterwards():

@@ -1,74 +1,195 @@
 """What a model that exists does with image files: what it writes, what it leaves alone, what it refuses."""
 
+import csv
 import json
+import os
 import shutil
 
 import numpy as np
 import pytest
 import tifffile
+import torch
 from synthetic import NAMES, make_project
 
-from napari_landmarker.engine.errors import AnnotationError, LandmarkerError, ProjectError
+from napari_landmarker.engine.errors import ImageError, ModelError, ProjectError
+from napari_landmarker.engine.io import read_landmarks
 from napari_landmarker.engine.landmarks import LandmarkStatus
+from napari_landmarker.engine.models.configs import UNetConfig
 from napari_landmarker.engine.predict import Predictor, evaluate_model
 from napari_landmarker.engine.predict.batch import predict_files
-from napari_landmarker.engine.project import Project, Split
-from napari_landmarker.engine.train.config import TrainConfig, UNetConfig
-from napari_landmarker.engine.train.fit import train_project
+from napari_landmarker.engine.predict.bundle import ModelInfo, save_bundle
+from napari_landmarker.engine.project import Split
+from napari_landmarker.engine.schema import LandmarkSchema
+from napari_landmarker.engine.train.config import TrainConfig
+from napari_landmarker.engine.train.frame import NetworkFrame
 
 MODEL = UNetConfig(features_2d=(8, 8, 8, 8, 8), features_3d=(8, 8, 8, 8, 8), stride_2d=2)
+MODEL_NAME = "auto-1"
 
 
 @pytest.fixture(scope="module", params=[2, 3])
 def trained(request, tmp_path_factory):
-    """A project in millimetres with a model of one step."""
-    root = tmp_path_factory.mktemp("trained")
-    project, _ = make_project(root, ndim=request.param, count=8, spacing=(0.5,) * request.param)
-    train_project(project, TrainConfig(max_minutes=1, max_steps=1, model=MODEL), lambda event: None)
+    """A project in millimetres with a model of random weights."""
+    root, ndim = tmp_path_factory.mktemp("trained"), request.param
+    project, _ = make_project(root, ndim=ndim, count=8, spacing=(0.5,) * ndim)
+    config = TrainConfig(model=MODEL)
+    frame = NetworkFrame(
+        shape=(64, 96) if ndim == 2 else (16, 32, 32), spacing_mm=0.5, multiple=config.model.multiple(ndim)
+    )
+    info = ModelInfo(
+        name=MODEL_NAME, landmarks=LandmarkSchema.from_names(NAMES), ndim=ndim, channels=1, frame=frame, config=config,
+        n_train=4, n_validation=2, validation_error=9.0, minutes=0.1, steps=1,
+    )  # fmt: skip
+    torch.manual_seed(0)
+    save_bundle(project.model_path(MODEL_NAME), info, config.model.build(ndim, 1, len(NAMES)), [])
     return project
 
 
-def test_predictions_never_replace_what_a_person_placed(trained, tmp_path):
-    predictor = Predictor.load(trained.model_path("fast-1"))
+@pytest.fixture
+def predictor(trained):
+    return Predictor.load(trained.model_path(MODEL_NAME))
+
+
+def paths_of(project, count):
+    return [project.image_path(case.id) for case in project.cases[:count]]
+
+
+def rows_of(path):
+    with path.open(newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def test_predictions_never_replace_what_a_person_placed(trained, predictor, tmp_path):
     case = trained.cases[0]
     image, spacing = trained.image_path(case.id), case.spacing
     before = trained.annotation_path(case.id).read_bytes()
-    with pytest.raises(AnnotationError, match="placed by a person"):
-        predict_files(predictor, [image], trained.annotation_path(case.id).parent, spacing=spacing)
-    assert trained.annotation_path(case.id).read_bytes() == before
+    folder = tmp_path / "annotated"
+    shutil.copytree(trained.annotation_path(case.id).parent, folder)
+    done = predict_files(predictor, [image], folder, spacing=spacing)
+    assert "placed by a person" in done.failures[0].sentence
+    assert (folder / trained.annotation_path(case.id).name).read_bytes() == before
     for _ in range(2):  # predictions are replaced by predictions
-        predict_files(predictor, [image], tmp_path, spacing=spacing)
-    assert len(list(tmp_path.iterdir())) == 2
+        predict_files(predictor, [image], tmp_path / "out", spacing=spacing)
+    assert len(list((tmp_path / "out").iterdir())) == 3
 
 
-def test_what_does_not_fit_is_said_with_the_file_before_anything_is_predicted(trained, tmp_path):
-    predictor = Predictor.load(trained.model_path("fast-1"))
+def test_what_fails_is_said_with_the_file_and_the_others_go_on(trained, predictor, tmp_path):
     ndim = predictor.info.ndim
-    image = trained.image_path(trained.cases[0].id)
-    tifffile.imwrite(tmp_path / "other.tif", np.zeros((9,) * (5 - ndim), np.uint8), photometric="minisblack")
-    (tmp_path / "bad.png").write_bytes(b"no picture")
+    good = paths_of(trained, 1)[0]
+    other, bad = tmp_path / "other.tif", tmp_path / "bad.png"
+    tifffile.imwrite(other, np.zeros((9,) * (5 - ndim), np.uint8), photometric="minisblack")
+    bad.write_bytes(b"no picture")
+    done = predict_files(predictor, [other, good, bad], tmp_path / "o", spacing=(0.5,) * ndim)
+    assert (done.predicted, done.kept) == (1, 0)
+    assert [failure.image for failure in done.failures] == [other, bad]
+    for failure, name in zip(done.failures, ("other.tif", "bad.png"), strict=True):
+        assert name in failure.sentence
+        assert "\n" not in failure.sentence
+    assert {row["image"] for row in rows_of(done.table)} == {good.name}
+    listed = rows_of(tmp_path / "o" / "failures.csv")
+    assert [row["image"] for row in listed] == ["other.tif", "bad.png"]
+    assert str(tmp_path) not in (tmp_path / "o" / "failures.csv").read_text()
+    for spacing, words in ((None, "states no pixel spacing"), ((500,) * ndim, "check its spacing")):
+        done = predict_files(predictor, [good], tmp_path / "p", spacing=spacing)
+        assert good.name in done.failures[0].sentence
+        assert words in done.failures[0].sentence
+        assert rows_of(done.table) == []
+    assert predict_files(predictor, [good], tmp_path / "o", spacing=(0.5,) * ndim).failures == ()
+    assert not (tmp_path / "o" / "failures.csv").exists()
+
+
+def test_what_ends_a_whole_run_is_raised_before_anything_is_predicted(trained, predictor, tmp_path):
     (tmp_path / "file").write_text("")
-    for images, out, spacing, named in (
-        ([tmp_path / "other.tif"], "o", None, "other.tif"),
-        ([image], "o", None, image.name),
-        ([image], "o", (500,) * ndim, image.name),
-        ([image], "o", (1,) * (5 - ndim), "positive numbers"),
-        ([image, tmp_path / "bad.png"], "o", (0.5,) * ndim, "bad.png"),
-        ([image], "file", (0.5,) * ndim, "could not be written"),
-    ):
-        with pytest.raises(LandmarkerError) as caught:
-            predict_files(predictor, images, tmp_path / out, spacing=spacing)
-        assert named in str(caught.value)
-        assert not (tmp_path / "o").exists() or not list((tmp_path / "o").iterdir())
+    image = paths_of(trained, 1)[0]
+    with pytest.raises(ProjectError, match="could not be written"):
+        predict_files(predictor, [image], tmp_path / "file")
+    with pytest.raises(ImageError, match="same name"):
+        predict_files(predictor, [image, tmp_path / image.name], tmp_path / "o")
+
+
+def test_a_run_that_was_ended_goes_on_where_it_was_and_lists_all(trained, predictor, tmp_path, monkeypatch):
+    spacing = trained.cases[0].spacing
+    images = paths_of(trained, 4)
+    real, seen = Predictor.predict, []
+
+    def counted(self, image, **options):
+        seen.append(image)
+        return real(self, image, **options)
+
+    monkeypatch.setattr(Predictor, "predict", counted)
+
+    def until(done, total):
+        if done == 2:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        predict_files(predictor, images, tmp_path, spacing=spacing, resume=True, progress=until)
+    assert len(seen) == 2
+    done = predict_files(predictor, images, tmp_path, spacing=spacing, resume=True)
+    assert (done.predicted, done.kept, len(seen)) == (2, 2, 4)
+    resumed = rows_of(done.table)
+    fresh = predict_files(predictor, images, tmp_path / "fresh", spacing=spacing)
+    for row, expected in zip(resumed, rows_of(fresh.table), strict=True):
+        assert row.keys() == expected.keys()
+        assert (row["image"], row["landmark"], row["status"]) == (
+            expected["image"], expected["landmark"], expected["status"],
+        )  # fmt: skip
+        for key in ("x", "y", "score"):
+            assert float(row[key]) == pytest.approx(float(expected[key]), abs=1e-6)
+    again = predict_files(predictor, images, tmp_path, spacing=spacing, resume=True)
+    assert (again.predicted, again.kept) == (0, 4)
+    seen.clear()
+    predictor.changed += 3600  # another model
+    assert predict_files(predictor, images, tmp_path, spacing=spacing, resume=True).kept == 0
+    predictor.changed -= 3600
+    newer = images[1].stat().st_mtime + 3600
+    copied = tmp_path / "images" / images[1].name
+    copied.parent.mkdir()
+    shutil.copyfile(images[1], copied)
+    os.utime(copied, (newer, newer))
+    assert predict_files(predictor, [copied], tmp_path, spacing=spacing, resume=True).kept == 0
+
+
+def test_covariances_are_listed_and_stay_where_a_prediction_does(trained, predictor, tmp_path):
+    spacing = trained.cases[0].spacing
+    images, ndim = paths_of(trained, 2), predictor.info.ndim
+    predict_files(predictor, images[:1], tmp_path, spacing=spacing)
+    first = rows_of(tmp_path / "covariances.csv")
+    assert list(first[0])[3:] == (
+        ["cov_xx", "cov_xy", "cov_yy"] if ndim == 2 else ["cov_xx", "cov_xy", "cov_xz", "cov_yy", "cov_yz", "cov_zz"]
+    )
+    case = trained.cases[0].id
+    own = predictor.predict(trained.image(case)).landmarks
+    by_axis = {"x": -1, "y": -2, "z": -3}
+    for row, covariance in zip(first, own.covariance, strict=True):
+        for key in list(row)[3:]:
+            a, b = by_axis[key[4]], by_axis[key[5]]
+            assert float(row[key]) == pytest.approx(covariance[a, b], rel=1e-5, abs=1e-6)
+    predict_files(predictor, images, tmp_path, spacing=spacing, resume=True)
+    assert rows_of(tmp_path / "covariances.csv")[: len(first)] == first
+    assert len(rows_of(tmp_path / "covariances.csv")) == 2 * len(first)
+
+
+def test_a_file_that_was_predicted_reads_back_as_a_prediction(trained, predictor, tmp_path):
+    image = paths_of(trained, 1)[0]
+    predict_files(predictor, [image], tmp_path, spacing=trained.cases[0].spacing)
+    written = next(path for path in tmp_path.iterdir() if path.suffix == ".json")
+    found = read_landmarks(written, trained.geometry(trained.cases[0].id), image_name=image.name)
+    assert set(found.status) == {LandmarkStatus.PREDICTED}
+    own = predictor.predict(trained.image(trained.cases[0].id)).landmarks
+    np.testing.assert_allclose(found.points, own.points, atol=1e-3)
+    np.testing.assert_allclose(found.score, own.score, atol=1e-3)
 
 
 def test_a_model_keeps_its_figures_and_no_name_of_a_case(trained):
-    evaluation = evaluate_model(trained, "fast-1", Split.TEST)
-    folder = trained.model_path("fast-1")
-    saved = json.loads((folder / "evaluations" / "test.json").read_text())
-    assert saved["overall"] == evaluation.overall.to_dict()
-    texts = [p.read_text() for p in folder.rglob("*") if p.suffix in (".json", ".csv", ".md")]
-    assert len(texts) == 6
+    evaluation = evaluate_model(trained, MODEL_NAME, Split.TEST)
+    folder = trained.model_path(MODEL_NAME)
+    saved = (folder / "evaluations" / "test.json").read_bytes()
+    assert json.loads(saved)["overall"] == evaluation.overall.to_dict()
+    evaluate_model(trained, MODEL_NAME, Split.TEST, views=2)
+    assert (folder / "evaluations" / "test.json").read_bytes() == saved
+    texts = [p.read_text() for p in folder.rglob("*") if p.suffix in (".json", ".csv", ".md", ".yaml")]
+    assert len(texts) >= 6
     for secret in (str(trained.root.parent), *(case.id for case in trained.cases)):
         assert not [text for text in texts if secret in text]
 
@@ -77,87 +198,35 @@ def test_a_model_from_elsewhere_is_not_changed_by_an_evaluation(trained, tmp_pat
     other, _ = make_project(
         tmp_path, ndim=trained.geometry("case00").grid.ndim, count=4, spacing=trained.cases[0].spacing
     )
-    folder = trained.model_path("fast-1")
+    folder = trained.model_path(MODEL_NAME)
     before = {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
-    assert evaluate_model(other, folder, Split.TEST).model == "fast-1"
+    assert evaluate_model(other, folder, Split.TEST).model == MODEL_NAME
     case = other.cases_in(Split.TEST)[0].id
-    assert other.predictions(case, "fast-1") is not None
+    assert other.predictions(case, MODEL_NAME) is not None
     assert {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()} == before
 
 
 def test_a_model_from_elsewhere_is_not_taken_for_the_projects_own_of_that_name(trained, tmp_path):
     spacing = trained.cases[0].spacing
     other, _ = make_project(tmp_path, ndim=len(spacing), count=4, spacing=spacing)
-    shutil.copytree(trained.model_path("fast-1"), other.model_path("fast-1"))
+    shutil.copytree(trained.model_path(MODEL_NAME), other.model_path(MODEL_NAME))
     case = other.cases_in(Split.TEST)[0].id
-    evaluate_model(other, trained.model_path("fast-1"), Split.TEST)
-    assert other.predictions(case, "fast-1") is None
-    evaluate_model(other, "fast-1", Split.TEST)
-    assert other.predictions(case, "fast-1") is not None
+    evaluate_model(other, trained.model_path(MODEL_NAME), Split.TEST)
+    assert other.predictions(case, MODEL_NAME) is None
+    evaluate_model(other, MODEL_NAME, Split.TEST)
+    assert other.predictions(case, MODEL_NAME) is not None
 
 
-@pytest.mark.parametrize("ndim", [2, 3])
-def test_images_of_very_different_sizes_in_millimetres_are_trained_on_together(tmp_path, ndim):
-    project, _ = make_project(tmp_path, ndim=ndim, count=8, spacing=(1.0,) * ndim)
-    for number, case in enumerate(project.cases):
-        shape = [20 * (number + 1)] + [40] * (ndim - 1)
-        path = project.image_path(case.id)
-        tifffile.imwrite(path, np.full(shape, 7, np.uint8), photometric="minisblack")
-        project.annotation_path(case.id).unlink()
-    project = Project.open(project.root)
-    for case in project.cases:
-        landmarks = project.annotations(case.id)
-        project.save_annotations(case.id, landmarks.with_point(NAMES[0], (19, *[39] * (ndim - 1))))
-    config = TrainConfig(max_minutes=1, max_steps=1, model=MODEL)
-    assert train_project(project, config, lambda event: None) == "fast-1"
-
-
-def test_where_one_image_has_no_spacing_every_error_is_in_pixels(tmp_path):
-    project, truth = make_project(tmp_path, count=8)
-    content = json.loads((project.root / "project.json").read_text())
-    for case in content["cases"]:
-        if case["split"] == "validation":
-            case["spacing"] = [0.01, 0.01]
-    (project.root / "project.json").write_text(json.dumps(content))
-    project = Project.open(project.root)
-    events = []
-    train_project(project, TrainConfig(max_minutes=1, max_steps=1, model=MODEL), events.append)
-    predictor = Predictor.load(project.model_path("fast-1"))
-    cases = project.cases_in(Split.VALIDATION)
-    found = np.array([predictor.predict(project.image(case.id)).landmarks.points for case in cases])
-    errors = np.linalg.norm(found - [truth[case.id] for case in cases], axis=-1)
-    assert events[-1].unit == predictor.info.unit == "px"
-    assert events[-1].validation_error == pytest.approx(errors.mean(), rel=1e-2)
-
-
-def test_a_run_that_could_not_save_its_model_does_not_begin(tmp_path):
-    project, _ = make_project(tmp_path, count=4)
-    project.models_dir.write_text("in the way")
-    events = []
-    with pytest.raises(ProjectError, match="models could not be written"):
-        train_project(project, TrainConfig(model=MODEL), events.append)
-    assert not events
-
-
-def test_two_runs_at_the_same_time_both_keep_their_model(tmp_path):
-    project, _ = make_project(tmp_path, count=4)
-    config = TrainConfig(max_minutes=1, max_steps=1, model=MODEL)
-    names = []
-
-    def other_run_first(event):
-        if event.event == "started" and not names:
-            names.append(None)
-            names[0] = train_project(project, config, lambda event: None)
-
-    assert train_project(project, config, other_run_first) == "fast-2"
-    assert names == ["fast-1"]
-    assert project.models == ("fast-1", "fast-2")
-
-
-def test_a_flat_image_gets_points_on_it_and_no_status_of_a_person(trained):
-    predictor = Predictor.load(trained.model_path("fast-1"))
+def test_a_flat_image_gets_points_on_it_and_no_status_of_a_person(trained, predictor):
     image = trained.image(trained.cases[0].id)
     landmarks = predictor.predict(type(image)(np.zeros_like(image.array), image.grid, image.stored)).landmarks
     assert not landmarks.by_person.any()
     assert landmarks.grid.contains(landmarks.points[landmarks.placed]).all()
     assert set(landmarks.status) <= {LandmarkStatus.PREDICTED, LandmarkStatus.UNPLACED}
+
+
+def test_an_image_of_other_dimensions_is_refused_by_name(trained, predictor):
+    image = trained.image(trained.cases[0].id)
+    flat = type(image).from_array(np.zeros((9,) * (5 - predictor.info.ndim), np.uint8))
+    with pytest.raises(ModelError, match="scan3: The model is for"):
+        predictor.landmarks(flat, "scan3")

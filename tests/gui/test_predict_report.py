@@ -22,7 +22,7 @@ from napari_landmarker.gui.heatmap_layer import HEATMAP_NAME
 from napari_landmarker.gui.widget import LandmarkerWidget
 
 
-def make_model(project: Project, name: str = "fast-1", names: tuple[str, ...] | None = None) -> None:
+def make_model(project: Project, name: str = "auto-1", names: tuple[str, ...] | None = None) -> None:
     """Save a network that has learnt nothing as a model of the project."""
     import torch
 
@@ -83,7 +83,7 @@ def test_predict_this_image_then_accept(
     assert heat.visible
     assert heat.data.max() == pytest.approx(1, abs=0.3)
     case_id = str(session.case_id)
-    saved = project.predictions(case_id, "fast-1")
+    saved = project.predictions(case_id, "auto-1")
     assert saved is not None
     assert np.allclose(saved.points, session.shown.points)
     assert not project.annotations(case_id).placed.any()
@@ -103,7 +103,7 @@ def test_predict_all_but_the_finished(predicting: LandmarkerWidget, qtbot: QtBot
     assert panel.which_cases.currentText() == "images that are not finished"
     press(qtbot, panel.many)
     qtbot.waitUntil(lambda: panel.task is None, timeout=60_000)
-    done = [case.id for case in project.cases if project.prediction_path(case.id, "fast-1").exists()]
+    done = [case.id for case in project.cases if project.prediction_path(case.id, "auto-1").exists()]
     assert done == [case.id for case in project.cases if case.id != first]
     assert panel.told.text() == "2 images predicted."
     assert told == []
@@ -150,7 +150,7 @@ def test_cancel_keeps_what_is_done(
     panel.which_cases.setCurrentIndex(1)
     press(qtbot, panel.many)
     qtbot.waitUntil(lambda: panel.task is None, timeout=60_000)
-    done = [case.id for case in session.project.cases if session.project.prediction_path(case.id, "fast-1").exists()]
+    done = [case.id for case in session.project.cases if session.project.prediction_path(case.id, "auto-1").exists()]
     assert done == reads[:1]
     assert told == []
     assert panel.told.text() == "Cancelled; what was predicted before stays."
@@ -170,14 +170,14 @@ def test_a_model_of_other_landmarks_is_refused(predicting: LandmarkerWidget, qtb
 
 def test_choosing_a_model(predicting: LandmarkerWidget) -> None:
     project = predicting.session.project
-    make_model(project, "accurate-1")
+    make_model(project, "static-1")
     predicting.session.refresh_models()
     combo = predicting.predict.models.combo
-    assert [combo.itemText(row) for row in range(combo.count())] == ["fast-1", "accurate-1"]
+    assert [combo.itemText(row) for row in range(combo.count())] == ["auto-1", "static-1"]
     combo.setCurrentIndex(1)
     combo.activated.emit(1)
-    assert predicting.session.model == "accurate-1"
-    assert predicting.report.models.combo.currentText() == "accurate-1"
+    assert predicting.session.model == "static-1"
+    assert predicting.report.models.combo.currentText() == "static-1"
     assert "mean error 12.3 px on validation images" in predicting.predict.models.about.text()
 
 
@@ -212,7 +212,7 @@ def test_report_in_the_window_and_on_disk(reporting: LandmarkerWidget, qtbot: Qt
     press(qtbot, panel.make)
     qtbot.waitUntil(lambda: panel.task is None, timeout=120_000)
     assert told == []
-    folder = session.project.report_dir("fast-1", Split.TEST)
+    folder = session.project.report_dir("auto-1", Split.TEST)
     content = json.loads((folder / "report.json").read_text(encoding="utf-8"))
     assert (content["n_images"], content["overall"]["n"], content["radii"]) == (2, 6, [10.0, 50.0, 500.0])
     table = panel.table
@@ -257,7 +257,7 @@ def test_save_a_copy_and_open(
     press(qtbot, panel.make)
     qtbot.waitUntil(lambda: panel.task is None, timeout=120_000)
     first = panel.reported.files.html
-    assert panel.told.text() == "Saved in the project, in reports/fast-1-test."
+    assert panel.told.text() == "Saved in the project, in reports/auto-1-test."
     press(qtbot, panel.open)
     assert opened == [QUrl.fromLocalFile(str(first))]
     press(qtbot, panel.save)

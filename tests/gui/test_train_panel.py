@@ -16,6 +16,8 @@ from qtpy.QtWidgets import QWidget
 
 from napari_landmarker.engine.landmarks import LandmarkStatus
 from napari_landmarker.engine.project import Project, Split
+from napari_landmarker.engine.train.planner import plan_config
+from napari_landmarker.engine.train.presets import PRESETS
 from napari_landmarker.gui.close_guard import Answer, CloseGuard
 from napari_landmarker.gui.save_guard import SaveGuard
 from napari_landmarker.gui.tasks import TrainingProcess
@@ -27,14 +29,14 @@ from napari_landmarker.state.training import TrainingState
 EVENTS = """
 import json, sys, time
 def say(**event): print(json.dumps(event), flush=True)
-say(event="started", model="fast-1", preset="fast", device="cpu", n_train=2, n_validation=1, unit="px", max_minutes=1)
+say(event="started", model="auto-1", preset="auto", device="cpu", n_train=2, n_validation=1, unit="px", max_minutes=1)
 for step in range(1, 4):
     now = dict(epoch=step, step=step, train_loss=4 / step, elapsed_s=60 * step, remaining_s=130)
     say(event="progress", fraction=step / 4, **now)
     say(event="epoch", validation_loss=5 / step, validation_error=(9, 4, 6)[step - 1], unit="px", **now)
 word = sys.stdin.readline().strip()
 if word == "stop":
-    say(event="finished", model="fast-1", validation_error=4, unit="px", stopped=True, elapsed_s=180)
+    say(event="finished", model="auto-1", validation_error=4, unit="px", stopped=True, elapsed_s=180)
 elif word == "cancel":
     say(event="cancelled")
 """
@@ -111,7 +113,7 @@ def test_trains_stops_and_predicts_while_the_window_stays_alive(
 ) -> None:
     project = widget.session.project
     assert project is not None
-    panel.minutes.setValue(3)
+    panel.choices.minutes.setValue(3)
     heart = Heartbeat()
     click(qtbot, panel.start)
     process = panel.process
@@ -161,11 +163,57 @@ def test_without_a_project_nothing_can_start(widget: LandmarkerWidget) -> None:
     assert widget.train.start.toolTip() == "Open or create a project first."
 
 
-def test_preset_sets_the_time(panel: TrainPanel) -> None:
-    fast = panel.minutes.value()
-    panel.presets.buttons()[1].click()
-    assert panel.preset == "accurate"
-    assert panel.minutes.value() > fast
+def test_automatic_is_the_plain_choice_and_the_others_are_told_in_words(panel: TrainPanel) -> None:
+    choices = panel.choices
+    assert (choices.preset, choices.minutes.value()) == ("auto", 15)
+    assert not choices.methods.isEnabled()
+    assert not choices.description.isVisible()
+    choices.other.click()
+    names = [choices.methods.itemData(row) for row in range(choices.methods.count())]
+    assert names == [name for name in PRESETS if name != "auto"]
+    for row, name in enumerate(names):
+        choices.methods.setCurrentIndex(row)
+        assert choices.preset == name
+        assert choices.description.text() == PRESETS[name].description
+        assert choices.methods.currentText() == PRESETS[name].title
+    assert not choices.explain.isVisible()
+    choices.choose("static")
+    choices.minutes.setValue(2.5)
+    command = panel._command(Path("project"))
+    assert command[command.index("--preset") + 1] == "static"
+    assert command[command.index("--max-minutes") + 1] == "2.5"
+    choices.choose("auto")
+    assert choices.preset == "auto"
+
+
+def test_what_it_will_do_is_told_while_the_window_stays_alive(panel: TrainPanel, qtbot: QtBot, told: list[str]) -> None:
+    choices = panel.choices
+    choices.minutes.setValue(3)
+    assert not choices.plan.isVisible()
+    heart = Heartbeat()
+    click(qtbot, choices.explain)
+    assert not choices.explain.isEnabled()
+    qtbot.waitUntil(lambda: choices.task is None, timeout=60_000)
+    heart.stop()
+    assert heart.longest_s < 0.25
+    project = panel.session.project
+    assert project is not None
+    assert choices.plan.text().splitlines() == [f"•  {reason}" for reason in plan_config(project, 3).reasons]
+    assert "from 2 images" in choices.plan.text()
+    assert "3 minutes" in choices.plan.text()
+    choices.minutes.setValue(4)  # what was said is not so any more
+    assert not choices.plan.isVisible()
+    assert told == []
+
+
+def test_what_cannot_be_planned_is_said_in_the_panel(panel: TrainPanel, qtbot: QtBot) -> None:
+    session = panel.session
+    assert session.project is not None
+    for case in session.project.cases:
+        session.set_split(case.id, Split.TEST)
+    click(qtbot, panel.choices.explain)
+    qtbot.waitUntil(lambda: panel.choices.task is None, timeout=60_000)
+    assert "annotate some first" in panel.choices.plan.text()
 
 
 def test_curve_stop_and_offer(
@@ -192,15 +240,15 @@ def test_curve_stop_and_offer(
     assert error.mark == 1
     pictured = panel.plot.error.grab().toImage()
     assert len({pictured.pixel(x, y) for x in range(pictured.width()) for y in range(pictured.height())}) > 10
-    folder = project.model_path("fast-1") / "configs"
+    folder = project.model_path("auto-1") / "configs"
     folder.mkdir(parents=True)
     (folder / "metadata.json").write_text("{}", encoding="utf-8")
     click(qtbot, panel.stop)
     qtbot.waitUntil(lambda: panel.process is None, timeout=5_000)
-    assert panel.state.text() == "The model 'fast-1' is ready (stopped early). Mean error on validation images: 4 px."
+    assert panel.state.text() == "The model 'auto-1' is ready (stopped early). Mean error on validation images: 4 px."
     assert panel.start.isVisible()
     assert panel.use.isVisible()
-    assert widget.session.model == "fast-1"
+    assert widget.session.model == "auto-1"
     assert told == []
 
 
@@ -238,7 +286,7 @@ def test_a_run_survives_its_panel(
     qtbot.waitUntil(lambda: len(process.run.curve) == 3, timeout=10_000)
     other.stop_training()
     qtbot.waitUntil(lambda: panel.process is None and other.process is None, timeout=5_000)
-    assert other.state.text().startswith("The model 'fast-1' is ready")
+    assert other.state.text().startswith("The model 'auto-1' is ready")
 
 
 def test_a_script_that_closes_the_viewer_is_not_asked_about_a_training(
@@ -299,10 +347,10 @@ def test_a_run_says_which_project_it_belongs_to_when_another_one_is_open(
     qtbot.waitUntil(lambda: len(panel.process.run.curve) == 3, timeout=10_000)
     widget.open_project(project_3d.root)
     widget.tabs.setCurrentWidget(panel)
-    assert panel.state.text().startswith(f"Project '{root.name}': Training 'fast-1'")
+    assert panel.state.text().startswith(f"Project '{root.name}': Training 'auto-1'")
     click(qtbot, panel.stop)
     qtbot.waitUntil(lambda: panel.process is None, timeout=5_000)
-    assert panel.state.text().startswith(f"Project '{root.name}': The model 'fast-1' is ready")
+    assert panel.state.text().startswith(f"Project '{root.name}': The model 'auto-1' is ready")
     assert not panel.use.isVisible()
     assert widget.session.model is None
     widget.open_project(root)

@@ -24,13 +24,13 @@ words = []
 def listen(): words.extend(line.strip() for line in iter(sys.stdin.readline, ""))
 threading.Thread(target=listen, daemon=True).start()
 print("some library says: è")
-say(event="started", model="fast-1", preset="fast", device="cpu", n_train=3, n_validation=1, unit="px", max_minutes=1)
+say(event="started", model="auto-1", preset="auto", device="cpu", n_train=3, n_validation=1, unit="px", max_minutes=1)
 for step in range(SECONDS * 50):
     time.sleep(0.02)
     say(event="progress", fraction=step / (SECONDS * 50), elapsed_s=step / 50, remaining_s=3, epoch=0, step=step,
         train_loss=1)
     if "stop" in words:
-        say(event="finished", model="fast-1", validation_error=4.5, unit="px", stopped=True, elapsed_s=1); break
+        say(event="finished", model="auto-1", validation_error=4.5, unit="px", stopped=True, elapsed_s=1); break
     if "cancel" in words and OBEYS:
         say(event="cancelled"); break
 """
@@ -44,7 +44,7 @@ def start(qtbot: QtBot, tmp_path: Path) -> Iterator[Callable[..., TrainingProces
     def start(script: str, *, seconds: int = 60, obeys: bool = True, python: str = sys.executable) -> TrainingProcess:
         path = tmp_path / "run.py"
         path.write_text(script.replace("SECONDS", str(seconds)).replace("OBEYS", str(obeys)), encoding="utf-8")
-        process = TrainingProcess(TrainingRun("fast"), tmp_path, [python, str(path)])
+        process = TrainingProcess(TrainingRun("auto"), tmp_path, [python, str(path)])
         started.append(process)
         process.start()
         return process
@@ -57,9 +57,9 @@ def start(qtbot: QtBot, tmp_path: Path) -> Iterator[Callable[..., TrainingProces
 
 
 def test_command_is_what_a_person_would_type() -> None:
-    command = training_command(Path("project"), "fast", 2.5)
+    command = training_command(Path("project"), "auto", 2.5)
     assert command[1:] == [
-        "-m", "napari_landmarker", "train", "project", "--preset", "fast", "--max-minutes", "2.5", "--events", "jsonl",
+        "-m", "napari_landmarker", "train", "project", "--preset", "auto", "--max-minutes", "2.5", "--events", "jsonl",
     ]  # fmt: skip
 
 

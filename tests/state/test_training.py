@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from napari_landmarker.state.training import TrainingRun, TrainingState, duration
 
 STARTED = {
-    "event": "started", "model": "fast-1", "preset": "fast", "device": "cpu", "n_train": 40, "n_validation": 9,
+    "event": "started", "model": "auto-1", "preset": "auto", "device": "cpu", "n_train": 40, "n_validation": 9,
     "unit": "mm", "max_minutes": 4.0,
 }  # fmt: skip
 PROGRESS = {
@@ -32,14 +32,14 @@ def lines(*events: dict[str, object]) -> str:
     return "".join(json.dumps(event) + "\n" for event in events)
 
 
-FINISHED = {"event": "finished", "model": "fast-1", "validation_error": 3.5, "unit": "mm", "stopped": True}
+FINISHED = {"event": "finished", "model": "auto-1", "validation_error": 3.5, "unit": "mm", "stopped": True}
 WHOLE = lines(STARTED, PROGRESS, judged(10, 9.0), judged(20, 3.5), judged(30, 4.0), FINISHED)
 
 
 def test_numbers_of_a_run() -> None:
     run = TrainingRun()
     run.feed(lines(STARTED, PROGRESS))
-    assert (run.state, run.model, run.n_train, run.n_validation) == (TrainingState.RUNNING, "fast-1", 40, 9)
+    assert (run.state, run.model, run.n_train, run.n_validation) == (TrainingState.RUNNING, "auto-1", 40, 9)
     assert (run.unit, run.device, run.max_minutes) == ("mm", "cpu", 4.0)
     assert (run.fraction, run.elapsed_s, run.remaining_s) == (0.25, 10.0, 30.0)
     run.feed(lines(judged(10, 9.0), judged(20, 3.5), judged(30, 4.0)))

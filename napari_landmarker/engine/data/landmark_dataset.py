@@ -146,19 +146,26 @@ class LandmarkDataset(Dataset[dict[str, Any]]):
               the image as stored in its file;
             - ``index``.
         """
-        item = self._item(index)
+        return self._own(self._item(index))
+
+    def visit(self, index: int, number: int) -> dict[str, Any]:
+        """As ``self[index]``, but with the chance of one numbered visit: the same for the same number, anywhere."""
+        return self._own(self._item(index, np.random.default_rng((self.seed, index, number))))
+
+    def _own(self, item: dict[str, Any]) -> dict[str, Any]:
+        """The sample with an image that may be changed."""
         kept = self._drawn_images.get(item["index"])
         if kept is not None and np.may_share_memory(item["image"].numpy(), kept.array):
             item["image"] = item["image"].clone()
         return item
 
-    def _item(self, index: int) -> dict[str, Any]:
+    def _item(self, index: int, rng: np.random.Generator | None = None) -> dict[str, Any]:
         """As `__getitem__`, but the image may be the one that is kept: it must not be changed."""
         if not -len(self) <= index < len(self):
             raise IndexError(f"There is no item {index}: the dataset has {len(self)}, and the first is 0.")
         index %= len(self)
         drawn = self.drawn(index)
-        image, points, affine = self._changed(drawn, index)
+        image, points, affine = self._changed(drawn, index, rng)
         return {
             "image": torch.from_numpy(np.ascontiguousarray(image)),
             "landmark": _float32(points),
@@ -197,15 +204,18 @@ class LandmarkDataset(Dataset[dict[str, Any]]):
             self._drawn_images[index] = drawn
         return drawn
 
-    def _changed(self, drawn: DrawnImage, index: int) -> tuple[FloatImage, FloatArray, FloatArray]:
+    def _changed(
+        self, drawn: DrawnImage, index: int, rng: np.random.Generator | None
+    ) -> tuple[FloatImage, FloatArray, FloatArray]:
         """Image, points and the affine map ``(D+1, D+1)`` of the transform."""
         points, same = drawn.to.apply(self.landmarks[index]), np.eye(self.spatial_dims + 1)
         if self.transform is None:
             return drawn.array, points, same
+        rng = self._rng(index) if rng is None else rng
         if isinstance(self.transform, LandmarkTransform):
-            moved = self.transform.trace(drawn.array, points, self._rng(index))
+            moved = self.transform.trace(drawn.array, points, rng)
             return moved.image, moved.points, same * np.nan if moved.warp is None else moved.warp.affine.matrix
-        image, points = self.transform(drawn.array.copy(), points, self._rng(index))
+        image, points = self.transform(drawn.array.copy(), points, rng)
         return image, points, same * np.nan
 
     def _where(self, drawn: DrawnImage, affine: FloatArray) -> dict[str, Tensor]:

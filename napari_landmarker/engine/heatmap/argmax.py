@@ -43,7 +43,9 @@ def find_maxima(heatmap: Tensor) -> Maxima:
     within = slices.gather(2, chosen).squeeze(2).argmax(dim=-1)
     rest = torch.unravel_index(within, space[1:]) if len(space) > 1 else ()
     flat = (per_slice == value[..., None]).all(dim=-1)
-    if bool(flat.any()):
+    if torch.compiler.is_exporting():  # what is written down cannot depend on what a map holds
+        flat = slices.flatten(2).amin(dim=-1) == value
+    elif bool(flat.any()):
         flat[flat.clone()] = slices[flat].flatten(1).amin(dim=-1) == value[flat]
     return Maxima(torch.stack((first, *rest), dim=-1), value, torch.isfinite(value) & ~flat)
 

@@ -28,9 +28,9 @@ class _ToldBlock(nn.Module):
     def forward(self, values: Tensor, landmark: Tensor) -> Tensor:
         values = self.rectify(self.norms[0](self.first(values)))
         values = self.norms[1](self.second(values))
-        told = self.told(landmark).reshape(len(landmark), -1, *([1] * (values.ndim - 2)))
+        told = self.told(landmark).reshape(landmark.shape[0], -1, *([1] * (values.ndim - 2)))
         scale, shift = told.to(values.dtype).chunk(2, dim=1)
-        answer: Tensor = self.rectify(values * (1 + scale) + shift)
+        answer: Tensor = self.rectify(torch.addcmul(shift, values, 1 + scale))
         return answer
 
 
@@ -111,6 +111,7 @@ class PatchRefiner(nn.Module):
         values = self.drop(levels.pop())
         for block in reversed(self.up):
             values = block(torch.cat((levels.pop(), self.enlarge(values)), dim=1), landmark)
-        reader = self.weight[landmark].to(values.dtype)
-        logits: Tensor = (values.flatten(2) * reader[..., None]).sum(dim=1) + self.bias[landmark][:, None]
-        return logits.reshape(len(landmark), *values.shape[2:])
+        reader = self.weight[landmark].to(values.dtype)[..., None]
+        pixels = values.movedim(1, -1).flatten(1, -2)  # as they lie in memory where channels come last
+        logits: Tensor = torch.bmm(pixels, reader)[..., 0] + self.bias[landmark][:, None]
+        return logits.reshape(landmark.shape[0], *values.shape[2:])

@@ -42,7 +42,9 @@ class HeatmapUNet(HeatmapNetwork):
     ) -> None:
         if len(features) != 5 or any(channels % GROUPS for channels in features):
             raise ValueError(f"features must name the channels of five levels, multiples of {GROUPS}.")
-        super().__init__(spatial_dims, in_channels, out_channels, stride, factor=16)
+        # groups of one channel on a single pixel have nothing to be normalised by
+        cells = 2 if features[-1] == GROUPS else 1
+        super().__init__(spatial_dims, in_channels, out_channels, stride, factor=16, cells=cells)
         self.unet = with_sound_gradients(
             BasicUNet(
                 spatial_dims=spatial_dims,

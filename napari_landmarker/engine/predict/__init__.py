@@ -5,6 +5,7 @@ Importing this package is quick; torch and MONAI are loaded when a model is.
 
 from napari_landmarker.engine.predict.bundle import ModelInfo, read_info
 from napari_landmarker.engine.predict.evaluate import evaluate_model
-from napari_landmarker.engine.predict.predictor import Prediction, Predictor
+from napari_landmarker.engine.predict.prediction import Prediction
+from napari_landmarker.engine.predict.predictor import Predictor
 
 __all__ = ["ModelInfo", "Prediction", "Predictor", "evaluate_model", "read_info"]

@@ -1,12 +1,14 @@
-"""Predict many image files."""
+"""Predict many image files: what fails is said, and the others go on."""
 
 from __future__ import annotations
 
+import os
+from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from napari_landmarker.engine.errors import AnnotationError, ImageError
+from napari_landmarker.engine.errors import AnnotationError, ImageError, LandmarkerError, ProjectError
 from napari_landmarker.engine.io import (
     image_stem,
     read_geometry,
@@ -18,7 +20,38 @@ from napari_landmarker.engine.io import (
 from napari_landmarker.engine.io.annotation_format import ImageAnnotations
 from napari_landmarker.engine.io.atomic import require_writable
 from napari_landmarker.engine.io.fields import entries_of
+from napari_landmarker.engine.io.image import ImageGeometry
+from napari_landmarker.engine.io.table_text import safe_text, write_sheet
+from napari_landmarker.engine.landmarks import LandmarkSet
+from napari_landmarker.engine.predict.covariances import covariance_rows, write_covariances
 from napari_landmarker.engine.predict.predictor import Predictor
+
+TABLE, COVARIANCES, FAILURES = "predictions.csv", "covariances.csv", "failures.csv"
+
+
+@dataclass(frozen=True)
+class Failure:
+    """An image that could not be predicted, and why in one sentence."""
+
+    image: Path
+    sentence: str
+
+
+@dataclass(frozen=True)
+class FilesPredicted:
+    """What came of predicting many files.
+
+    Attributes:
+        table: predictions.csv.
+        predicted: how many images were predicted.
+        kept: how many predictions of an earlier run were kept.
+        failures: the images that could not be predicted.
+    """
+
+    table: Path
+    predicted: int
+    kept: int
+    failures: tuple[Failure, ...]
 
 
 def predict_files(
@@ -27,55 +60,100 @@ def predict_files(
     out: Path,
     *,
     spacing: Sequence[float] | None = None,
+    resume: bool = False,
     progress: Callable[[int, int], None] | None = None,
-) -> Path:
-    """Predict image files and write one annotation file for each (labelme in 2D, Slicer in 3D) and predictions.csv.
+) -> FilesPredicted:
+    """Predict image files and write one annotation file for each (labelme in 2D, Slicer in 3D) and tables of all.
+
+    The tables are predictions.csv, ``image, landmark, x, y[, z], score, status`` in pixels of the images as stored;
+    covariances.csv where the model says how sure it is along each axis; and failures.csv, with a sentence for each
+    image that could not be predicted, if there are any.
 
     Args:
         predictor: the model.
         images: the files; their names must differ.
-        out: folder for the results.
+        out: folder for the results; use one for each model.
         spacing: millimetres per pixel in array order, for all images; it replaces what their files state.
-        progress: called with images done and images in all.
-
-    Returns:
-        The path of predictions.csv: ``image, landmark, x, y[, z], score, status`` in pixels of the images as stored.
+        resume: whether to keep predictions that are there already and newer than the model and the image.
+        progress: called with images done and images in all; may raise to end the work.
 
     Raises:
-        ImageError: for an image that cannot be read, or two of one name.
-        AnnotationError: if a file to be written holds what a person placed; it is left as it is.
-        ModelError: for an image that does not fit the model.
+        ImageError: for two images of one name.
         ProjectError: if ``out`` cannot be written.
     """
-    names = [image_stem(path) for path in images]
-    twice = next((path for path, name in zip(images, names, strict=True) if names.count(name) > 1), None)
+    counts = Counter(image_stem(path) for path in images)
+    twice = next((path for path in images if counts[image_stem(path)] > 1), None)
     if twice is not None:
         raise ImageError(f"{twice} has the same name as another image: predict these in two runs.")
-    targets = [_target(path, out / name, spacing) for path, name in zip(images, names, strict=True)]
     require_writable(out)
-    predicted = []
-    for done, (path, target) in enumerate(zip(images, targets, strict=True)):
+    rows: list[ImageAnnotations] = []
+    sure: list[list[str]] = []
+    kept: list[str] = []
+    failures: list[Failure] = []
+    for done, path in enumerate(images):
         if progress is not None:
             progress(done, len(images))
-        image = read_image(path)
-        if spacing is not None:
-            image = replace(image, grid=image.grid.with_spacing(spacing))
-        landmarks = predictor.landmarks(image, path)
-        write_landmarks(landmarks, target, path)
-        predicted.append(ImageAnnotations(path.name, landmarks.grid, entries_of(landmarks), image.geometry))
+        try:
+            geometry = _geometry(path, spacing)
+            target = _target(path, geometry, out)
+            landmarks = _earlier(predictor, path, geometry, target) if resume else None
+            if landmarks is None:
+                landmarks = _predict(predictor, path, spacing)
+                write_landmarks(landmarks, target, path)
+                sure += covariance_rows(path.name, landmarks, geometry)
+            else:
+                kept.append(path.name)
+            rows.append(ImageAnnotations(path.name, landmarks.grid, entries_of(landmarks), geometry))
+        except ProjectError:  # nothing can be written any more
+            raise
+        except LandmarkerError as error:
+            named = path.name in str(error)
+            failures.append(Failure(path, str(error) if named else f"{path}: {error}"))
     if progress is not None:
         progress(len(images), len(images))
-    table = out / "predictions.csv"
-    write_table(table, predicted)
-    return table
+    write_table(out / TABLE, rows)
+    write_covariances(out / COVARIANCES, sure, kept)
+    _write_failures(out, failures)
+    return FilesPredicted(out / TABLE, len(rows) - len(kept), len(kept), tuple(failures))
 
 
-def _target(path: Path, base: Path, spacing: Sequence[float] | None) -> Path:
-    """The annotation file to write for an image that can be read; it must not hold a person's work."""
-    grid = read_geometry(path).grid
+def _geometry(path: Path, spacing: Sequence[float] | None) -> ImageGeometry:
+    geometry = read_geometry(path)
+    return geometry if spacing is None else replace(geometry, grid=geometry.grid.with_spacing(spacing))
+
+
+def _predict(predictor: Predictor, path: Path, spacing: Sequence[float] | None) -> LandmarkSet:
+    image = read_image(path)
     if spacing is not None:
-        grid = grid.with_spacing(spacing)
-    target = base.with_name(base.name + (".json" if grid.ndim == 2 else ".mrk.json"))
-    if target.exists() and read_landmarks(target, grid, image_name=path.name).by_person.any():
+        image = replace(image, grid=image.grid.with_spacing(spacing))
+    return predictor.landmarks(image, path)
+
+
+def _target(path: Path, geometry: ImageGeometry, out: Path) -> Path:
+    """The annotation file to write for an image; it must not hold a person's work."""
+    target = out / (image_stem(path) + (".json" if geometry.grid.ndim == 2 else ".mrk.json"))
+    if target.exists() and read_landmarks(target, geometry, image_name=path.name).by_person.any():
         raise AnnotationError(f"{target} holds landmarks placed by a person: choose another folder for predictions.")
     return target
+
+
+def _earlier(predictor: Predictor, path: Path, geometry: ImageGeometry, target: Path) -> LandmarkSet | None:
+    """The prediction of an earlier run, if it is newer than the model and the image and of the same landmarks."""
+    if not target.exists() or target.stat().st_mtime < max(predictor.changed, path.stat().st_mtime):
+        return None
+    found = read_landmarks(target, geometry, image_name=path.name)
+    if set(found.names) != set(predictor.info.names):
+        return None
+    return found.reordered(predictor.info.names)
+
+
+def _write_failures(out: Path, failures: Sequence[Failure]) -> None:
+    """Write failures.csv without anybody's folders; remove that of an earlier run where nothing failed."""
+    if not failures:
+        (out / FAILURES).unlink(missing_ok=True)
+        return
+    rows = []
+    for one in failures:
+        sentence = one.sentence.replace(f"{one.image.parent}{os.sep}", "").replace(f"{out}{os.sep}", "")
+        rows.append((safe_text(one.image.name), safe_text(sentence)))
+    write_sheet(out / FAILURES, ("image", "problem"), rows)

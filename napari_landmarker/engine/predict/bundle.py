@@ -2,8 +2,9 @@
 
 ```
 configs/metadata.json     MONAI's metadata: versions, inputs and outputs
-configs/inference.json    the network, for MONAI's config parser
+configs/inference.json    what MONAI's ``monai.bundle run`` runs; this program never reads it
 configs/landmarker.json   landmarks, frame, configuration, how it was trained (`ModelInfo`)
+configs/train.yaml        the configuration alone, to copy and train with
 models/model.pt           weights only
 docs/README.md            the same in words;  docs/training.csv  the training curve
 evaluations/<split>.json  what it scored, as in report.json, without the names of cases
@@ -19,9 +20,9 @@ import shutil
 from collections.abc import Sequence
 from dataclasses import astuple, dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from napari_landmarker.engine.errors import ModelError, ProjectError
 from napari_landmarker.engine.io.atomic import read_json, write_bytes, write_json, write_text
@@ -35,7 +36,7 @@ if TYPE_CHECKING:
 INFO = Path("configs") / "landmarker.json"
 WEIGHTS = Path("models") / "model.pt"
 FORMAT = "napari-landmarker model"
-VERSION = 1
+VERSION = 2
 
 
 @dataclass(frozen=True)
@@ -70,8 +71,8 @@ class ModelInfo(BaseModel):
 
     name: str
     landmarks: LandmarkSchema
-    ndim: int
-    channels: int
+    ndim: int = Field(ge=2, le=3)
+    channels: int = Field(ge=1)
     frame: NetworkFrame
     config: TrainConfig
     n_train: int
@@ -79,6 +80,15 @@ class ModelInfo(BaseModel):
     validation_error: float | None
     minutes: float
     steps: int
+
+    @model_validator(mode="after")
+    def _frame_fits(self) -> ModelInfo:
+        shape, spacing = self.frame.shape, self.frame.spacing_mm
+        if len(shape) != self.ndim or min(shape) < 1 or self.frame.multiple < 1:
+            raise ValueError(f"a frame of {shape} is none for images of {self.ndim}D")
+        if spacing is not None and not 0 < spacing < math.inf:
+            raise ValueError(f"a spacing of {spacing} mm cannot be")
+        return self
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -104,6 +114,10 @@ def save_bundle(folder: Path, info: ModelInfo, network: LandmarkNetwork, curve: 
     """
     import torch
 
+    from napari_landmarker.engine.predict.model_card import words
+    from napari_landmarker.engine.predict.monai_config import inference, metadata
+    from napari_landmarker.engine.train.presets import write_config
+
     partial = folder.with_name(f".{folder.name}.partial")
     if folder.exists():
         raise ProjectError(f"{folder} is there already: choose another name for the model.")
@@ -111,12 +125,13 @@ def save_bundle(folder: Path, info: ModelInfo, network: LandmarkNetwork, curve: 
     weights = io.BytesIO()
     torch.save({key: value.cpu() for key, value in network.state_dict().items()}, weights)
     write_bytes(partial / WEIGHTS, weights.getvalue())
-    write_json(partial / "configs" / "inference.json", _inference(info))
-    write_json(partial / "configs" / "metadata.json", _metadata(info))
+    write_json(partial / "configs" / "inference.json", inference(info))
+    write_json(partial / "configs" / "metadata.json", metadata(info))
+    write_config(partial / "configs" / "train.yaml", info.config)
     content = {"format": FORMAT, "version": VERSION, **info.model_dump(mode="json")}
     write_json(partial / INFO, content)
-    write_text(partial / "docs" / "training.csv", _curve_csv(curve))
-    write_text(partial / "docs" / "README.md", _words(info))
+    write_text(partial / "docs" / "training.csv", curve_csv(curve))
+    write_text(partial / "docs" / "README.md", words(info))
     try:
         partial.rename(folder)
     except OSError as error:
@@ -127,20 +142,25 @@ def read_info(folder: Path | str) -> ModelInfo:
     """Read what a model is, without loading it; the folder's name is the model's name.
 
     Raises:
-        ModelError: if the folder is no model of this program.
+        ModelError: if the folder is no model of this program, or its description is damaged or of another version.
     """
     folder = Path(folder)
     if not (folder / INFO).exists():
         raise ModelError(f"{folder} is no model: choose a model folder, one that holds {INFO.as_posix()}.")
     content = read_json(folder / INFO, "a model of napari-landmarker", ModelError)
+    version = content.get("version")
     if content.get("format") != FORMAT:
-        raise ModelError(f"{folder / INFO} is not a model of napari-landmarker.")
-    if not isinstance(content.get("version"), int) or content["version"] > VERSION:
+        raise ModelError(f"{folder / INFO} is not a model of napari-landmarker: choose another folder.")
+    if type(version) is not int:
+        raise ModelError(f"{folder / INFO} is damaged at 'version': get the model folder again.")
+    if version > VERSION:
         raise ModelError(f"{folder} was made by a newer napari-landmarker: update this program to use it.")
+    if version < VERSION:
+        raise ModelError(f"{folder} was made by an older napari-landmarker, whose models differ: train it again.")
     try:
         return ModelInfo.model_validate({**content, "name": folder.resolve().name})
     except ValidationError as error:
-        where = ".".join(str(part) for part in error.errors()[0]["loc"])
+        where = ".".join(str(part) for part in error.errors()[0]["loc"]) or "frame"
         raise ModelError(f"{folder / INFO} is damaged at '{where}': get the model folder again.") from error
 
 
@@ -176,72 +196,11 @@ def read_curve(folder: Path) -> list[CurvePoint]:
     ]
 
 
-def _curve_csv(curve: Sequence[CurvePoint]) -> str:
+def curve_csv(curve: Sequence[CurvePoint]) -> str:
+    """A training curve as a table with a line of names; what is not known is left out."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(CurvePoint.__dataclass_fields__)
     for point in curve:
         writer.writerow(["" if isinstance(v, float) and math.isnan(v) else v for v in astuple(point)])
     return text.getvalue()
-
-
-def _inference(info: ModelInfo) -> dict[str, Any]:
-    return {
-        "bundle_root": ".",
-        "device": "$torch.device('cuda' if torch.cuda.is_available() else 'cpu')",
-        "imports": ["$import torch"],
-        "network_def": info.config.model.definition(info.ndim, info.channels, len(info.names)),
-        "network": "$@network_def.to(@device).eval()",
-    }
-
-
-def _metadata(info: ModelInfo) -> dict[str, Any]:
-    import monai
-    import numpy
-    import torch
-
-    shape = list(info.frame.shape)
-    return {
-        "version": "1.0.0",
-        "monai_version": monai.__version__,
-        "pytorch_version": torch.__version__.split("+")[0],
-        "numpy_version": numpy.__version__,
-        "task": f"{info.ndim}D anatomical landmark localization",
-        "description": f"Finds {', '.join(info.names)} by heatmap regression.",
-        "network_data_format": {
-            "inputs": {
-                "image": {
-                    "type": "image",
-                    "format": "magnitude",
-                    "num_channels": info.channels,
-                    "spatial_shape": shape,
-                    "dtype": "float32",
-                    "is_patch_data": False,
-                }
-            },
-            "outputs": {
-                "pred": {
-                    "type": "image",
-                    "format": "probability",
-                    "num_channels": len(info.names),
-                    "spatial_shape": [size // info.stride for size in shape],
-                    "dtype": "float32",
-                    "is_patch_data": False,
-                    "channel_def": {str(i): name for i, name in enumerate(info.names)},
-                }
-            },
-        },
-    }
-
-
-def _words(info: ModelInfo) -> str:
-    error = "was not judged" if info.validation_error is None else f"{info.validation_error:.2f} {info.unit}"
-    return (
-        f"# {info.name}\n\nFinds {', '.join(info.names)} in {info.ndim}D images"
-        f" ({'colour' if info.channels == 3 else 'grey'}).\n\n"
-        f"- Preset: {info.config.preset}; {info.steps} steps in {info.minutes:.1f} minutes\n"
-        f"- Learnt from {info.n_train} cases; chosen on {info.n_validation} others (validation split)\n"
-        f"- Mean point error on those {info.n_validation}: {error}; it was chosen on them,"
-        " so expect more on new images\n"
-        f"- Works in {'millimetres' if info.unit == 'mm' else 'pixels (the images stated no spacing)'}\n"
-    )

@@ -1,118 +1,217 @@
-"""From an image to landmarks with scores and heatmaps."""
+"""From an image to landmarks with scores, covariances and heatmaps."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import numpy as np
-import numpy.typing as npt
-
 from napari_landmarker.engine.errors import ModelError
-from napari_landmarker.engine.geometry import AffineMap
 from napari_landmarker.engine.io.image import Image
-from napari_landmarker.engine.landmarks import LandmarkSet, LandmarkStatus
+from napari_landmarker.engine.landmarks import LandmarkSet
 from napari_landmarker.engine.predict.bundle import ModelInfo, load_network, read_info
-from napari_landmarker.engine.transforms import resample, standardise, with_channels
+from napari_landmarker.engine.predict.ensemble import common_info, member_folders, weights_time
+from napari_landmarker.engine.predict.memory import enough_memory
+from napari_landmarker.engine.predict.prediction import Prediction
 
 if TYPE_CHECKING:
-    from napari_landmarker.engine.models import LandmarkNetwork
+    from napari_landmarker.engine.predict.member import Look, Member
 
-
-@dataclass(frozen=True, eq=False)
-class Prediction:
-    """What a model says of one image.
-
-    Attributes:
-        landmarks: the points, in index coordinates of the image, with scores in [0, 1]: the share of the heatmap's
-            probability that lies around the point.
-        heatmaps: float32 ``(L, *space)`` in [0, 1], each with its maximum at 1.
-        to_heatmap: map from image to heatmap index coordinates.
-    """
-
-    landmarks: LandmarkSet
-    heatmaps: npt.NDArray[np.float32]
-    to_heatmap: AffineMap
-
-    @property
-    def names(self) -> tuple[str, ...]:
-        """The landmarks, ``L`` of them."""
-        return self.landmarks.names
+#: More views than this do not change the answer, but take their time.
+MOST_VIEWS = 64
 
 
 class Predictor:
-    """A loaded model. Make one with `load`."""
+    """One or more loaded models, whose answers are averaged. Make one with `load`.
 
-    def __init__(self, info: ModelInfo, network: LandmarkNetwork, device: str) -> None:
-        self.info, self.device = info, device
-        self._network = network.to(device)
+    Args:
+        members: at least one, alike in what they answer.
+        info: of all together; that of a single member by default.
+        views: see `load`.
+        flips: see `load`.
+        window: see `load`.
+        changed: when the weights last changed, seconds since 1970.
+
+    Attributes:
+        info: what the models are together.
+        views: see `load`; may be set.
+        flips: see `load`; may be set.
+        window: see `load`; may be set.
+    """
+
+    def __init__(
+        self,
+        members: Sequence[Member],
+        info: ModelInfo | None = None,
+        *,
+        views: int = 1,
+        flips: bool = False,
+        window: bool | None = None,
+        changed: float = 0.0,
+    ) -> None:
+        from napari_landmarker.engine.predict.member import require_alike
+
+        self.members = tuple(members)
+        require_alike(self.members)
+        self.info = info or common_info([member.info for member in self.members], self.members[0].info.name)
+        self.views, self.flips, self.window = _checked(views), flips, window
+        self.changed = changed
 
     @classmethod
-    def load(cls, folder: Path | str, device: str = "auto") -> Predictor:
-        """Load a model folder.
+    def load(
+        cls,
+        folder: Path | str | Sequence[Path | str],
+        device: str = "auto",
+        *,
+        views: int = 1,
+        flips: bool = False,
+        window: bool | None = None,
+    ) -> Predictor:
+        """Load a model folder, or several whose answers are averaged.
+
+        Heatmaps are averaged in image space, points that come without maps are averaged themselves. A landmark that
+        not all models know is found by those that do.
 
         Args:
-            folder: the folder.
+            folder: the folder of a model or of an ensemble, or several.
             device: a torch device, or ``"auto"`` for a GPU where there is one.
+            views: how many slightly turned, zoomed and shifted views of an image are averaged (test-time augmentation);
+                1 for the image alone.
+            flips: whether every view is also seen mirrored, left and right exchanged.
+            window: whether images are seen through windows; None for those that are too large to be seen as a whole.
+                Networks that answer with points see every image as a whole.
 
         Raises:
-            ModelError: if the folder is no model, or its weights are damaged.
+            ModelError: if a folder is no model, its weights are damaged, the models cannot be averaged, there is no
+                such device, or images are to be mirrored by models without left-right pairs.
         """
-        import torch
+        from napari_landmarker.engine.predict.member import Member
 
-        info = read_info(folder)
-        if device == "auto":
-            device = "cuda" if torch.cuda.is_available() else "cpu"
-        return cls(info, load_network(Path(folder), info), device)
+        folders = [Path(folder)] if isinstance(folder, (str, Path)) else [Path(one) for one in folder]
+        if not folders:
+            raise ModelError("No model was named: choose a model folder.")
+        device = _device(device)
+        infos = [read_info(one) for one in folders]
+        members = []
+        for own in (member for one in folders for member in member_folders(one)):
+            info = read_info(own)
+            members.append(Member(info, load_network(own, info), device))
+        known = [*infos, *(member.info for member in members)]
+        name = " + ".join(info.name for info in infos)
+        changed = weights_time(folders)
+        made = cls(members, common_info(known, name), views=views, flips=flips, window=window, changed=changed)
+        if flips:
+            made.require_pairs()
+        return made
 
-    def predict(self, image: Image) -> Prediction:
+    @property
+    def device(self) -> str:
+        """The torch device of the models."""
+        return self.members[0].device
+
+    def require_pairs(self) -> None:
+        """Make sure that a mirrored image can be understood.
+
+        Raises:
+            ModelError: if no left-right pairs of landmarks are known, or one is not complete.
+        """
+        from napari_landmarker.engine.errors import GeometryError
+        from napari_landmarker.engine.transforms.flip import mirror_swaps
+
+        try:
+            for member in self.members:
+                mirror_swaps(member.info.names, self.info.landmarks.pairs)
+        except GeometryError as error:
+            raise ModelError(str(error)) from error
+        if not self.info.landmarks.pairs:
+            raise ModelError(
+                f"The model '{self.info.name}' knows no left-right pairs of landmarks: predict without mirrored views."
+            )
+
+    def predict(self, image: Image, *, views: int | None = None) -> Prediction:
         """Find the landmarks of one image.
 
+        Args:
+            image: the image.
+            views: how many views of it are averaged, if not as many as `load` was told.
+
         Raises:
-            ModelError: if the image does not fit the model: other dimensions, or no spacing where one is needed.
+            ModelError: if the image does not fit the model: other dimensions, no spacing where one is needed, or too
+                little memory.
         """
         import torch
 
-        from napari_landmarker.engine.heatmap import decode_heatmap
+        from napari_landmarker.engine.predict import bells, second_stage, seen
 
-        to_frame = self.info.frame.map_for(image.grid)
-        array = standardise(with_channels(image.channels_first(), self.info.channels))
-        drawn = torch.from_numpy(resample(array, to_frame))[None].to(self.device)
-        try:
-            with torch.inference_mode():
-                logits = self._network(drawn).float()
-                window = 2 * self.info.config.heatmap.window + 1
-                decoded = decode_heatmap(logits, "local_soft_argmax", window=window, t=1.0)
-                maps = torch.exp(
-                    logits - logits.flatten(2).amax(dim=-1).view(*logits.shape[:2], *[1] * image.grid.ndim)
-                )
-        except torch.cuda.OutOfMemoryError as error:
-            raise ModelError("The graphics card has too little memory for this image: predict on the CPU.") from error
-        to_heatmap = to_frame.then(self._to_heatmap(to_frame.target_shape))
-        points = to_heatmap.inverse.apply(decoded.points[0].cpu().numpy())
-        score = decoded.score[0].cpu().numpy()
-        status = np.where(
-            np.isfinite(points).all(axis=-1), LandmarkStatus.PREDICTED.value, LandmarkStatus.UNPLACED.value
-        )
-        points, status = self._on_image(points, status, image)
-        landmarks = LandmarkSet(self.info.names, points, status, image.grid, score)
-        return Prediction(landmarks, maps[0].cpu().numpy(), to_heatmap)
+        count, instances = len(self.info.names), self.info.landmarks.instances
+        with enough_memory(), torch.inference_mode():
+            looks = self._looks(image, self.views if views is None else _checked(views))
+            if self.members[0].kind[0] == "points":
+                found = seen.see_points(looks, count)
+                heat, to_heat = bells.bells(found, looks[0].to_frame)
+            else:
+                see = seen.see_windows if self._through_windows(looks[0]) else seen.see_maps
+                result = see(looks, count, instances)
+                if self.members[0].kind[0] == "cascade":
+                    result = second_stage.refine(looks, result, count)
+                found, heat, to_heat = result.found, result.heat, result.to_heat
+            landmarks = found.landmarks(self.info.names, image.grid)
+            return Prediction(landmarks, seen.as_shown(heat), to_heat)
 
-    def landmarks(self, image: Image, source: object) -> LandmarkSet:
+    def landmarks(self, image: Image, source: object, *, views: int | None = None) -> LandmarkSet:
         """The landmarks of one image; raises as `predict`, with a message that names ``source``."""
         try:
-            return self.predict(image).landmarks
+            return self.predict(image, views=views).landmarks
         except ModelError as error:
             raise ModelError(f"{source}: {error}") from error
 
-    def _to_heatmap(self, frame_shape: tuple[int, ...]) -> AffineMap:
-        target = tuple(size // self.info.stride for size in frame_shape)
-        return AffineMap.scaling(frame_shape, [1 / self.info.stride] * self.info.ndim, target, centred=False)
+    def _looks(self, image: Image, views: int) -> list[Look]:
+        """All looks of all members at an image; the first is at the image as it is."""
+        from napari_landmarker.engine.predict.member import Look, Picture
+        from napari_landmarker.engine.predict.views import mirrored, view_of
+        from napari_landmarker.engine.transforms.flip import mirror_swaps
 
-    def _on_image(
-        self, points: npt.NDArray[np.float64], status: npt.NDArray[np.str_], image: Image
-    ) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.str_]]:
-        """A point in the padding beyond the image is moved to its border."""
-        inside = np.clip(points, -0.5, np.asarray(image.grid.shape) - 0.5)
-        return np.where((status == LandmarkStatus.UNPLACED.value)[:, None], np.nan, inside), status
+        if self.flips:
+            self.require_pairs()
+        picture, looks = Picture(image), []
+        row_of = {name: row for row, name in enumerate(self.info.names)}
+        for member in self.members:
+            info, plain = member.info, member.info.frame.map_for(image.grid)
+            rows = [row_of[name] for name in info.names]
+            other_side = list(rows)
+            for one, two in mirror_swaps(info.names, self.info.landmarks.pairs) if self.flips else ():
+                other_side[one], other_side[two] = rows[two], rows[one]
+            step = float(member.network.stride)
+            for number in range(views):
+                view = view_of(plain, number, info.config.augmentation, member.network.multiple, step)
+                looks.append(Look(member, picture, view, tuple(rows)))
+                if self.flips:
+                    looks.append(Look(member, picture, mirrored(view), tuple(other_side)))
+        return looks
+
+    def _through_windows(self, look: Look) -> bool:
+        from napari_landmarker.engine.predict.windows import needs_windows
+
+        if self.window is not None:
+            return self.window
+        member = look.member
+        return needs_windows(look.to_frame.target_shape, member.info.frame.shape, member.network.stride)
+
+
+def _checked(views: int) -> int:
+    if not 1 <= views <= MOST_VIEWS:
+        raise ModelError(f"There cannot be {views} views of an image: give 1 to {MOST_VIEWS}.")
+    return views
+
+
+def _device(name: str) -> str:
+    """A torch device that is there."""
+    import torch
+
+    if name == "auto":
+        return "cuda" if torch.cuda.is_available() else "cpu"
+    try:
+        torch.empty(1, device=name)
+    except (RuntimeError, AssertionError, NotImplementedError) as error:
+        raise ModelError(f"There is no device '{name}' here: use cpu, cuda, or auto.") from error
+    return name

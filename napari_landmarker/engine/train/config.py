@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from pydantic import BaseModel, ConfigDict, Field
+from typing import Any, Literal
 
-from napari_landmarker.engine.errors import TrainingError
-from napari_landmarker.engine.models.configs import UNetConfig
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from napari_landmarker.engine.heatmap.configs import DecoderConfig, GaussianTargetConfig, TargetConfig
+from napari_landmarker.engine.losses.configs import CrossEntropyConfig, LossConfig
+from napari_landmarker.engine.models.configs import ModelConfig, UNetConfig
 from napari_landmarker.engine.transforms import AugmentationConfig
 
 
@@ -16,6 +19,9 @@ class _Config(BaseModel):
 class FrameConfig(_Config):
     """How finely the network sees an image."""
 
+    spacing_mm: float | None = Field(
+        None, gt=0, title="Millimetres per pixel", description="Of the network's frame; none: what the budget allows."
+    )
     budget_2d: int = Field(
         200_000,
         ge=1_000,
@@ -28,13 +34,6 @@ class FrameConfig(_Config):
         title="Voxels (3D)",
         description="The network sees about so many voxels of a volume.",
     )
-
-
-class HeatmapConfig(_Config):
-    """What the maps should look like, and how they are read."""
-
-    sigma: float = Field(1.5, gt=0, title="Width", description="Standard deviation of the target, heatmap pixels.")
-    window: int = Field(3, ge=1, title="Window", description="Half width of the window that is read, heatmap pixels.")
 
 
 class OptimiserConfig(_Config):
@@ -50,65 +49,88 @@ class OptimiserConfig(_Config):
     ema: float = Field(0.99, ge=0, lt=1, title="Averaging", description="Decay of the running average of the weights.")
 
 
-class TrainConfig(_Config):
-    """A whole training run."""
+class RefineConfig(_Config):
+    """How the second stage of a cascade learns: on patches around points that are wrong by as much as the first's."""
 
-    preset: str = Field("fast", title="Preset")
+    share: float = Field(0.5, gt=0, lt=1, title="Share", description="Of the run that the second stage is given.")
+    sigma: float = Field(2.0, gt=0, title="Width", description="Of its target, pixels of its maps.")
+    jitter: float = Field(
+        0.07, gt=0, le=0.5, title="Jitter", description="Standard deviation of the patches' centres, share of a patch."
+    )
+    far: float = Field(0.3, gt=0, le=0.5, title="Far", description="Largest jitter of some patches, share of a patch.")
+    far_share: float = Field(0.2, ge=0, le=1, title="Share of far", description="Of the patches that lie anywhere.")
+    distance_weight: float = Field(0.5, ge=0, title="Distance", description="Weight of the points' distance.")
+    learning_rate: float = Field(2e-3, gt=0, title="Learning rate")
+    batch_size_2d: int = Field(3, ge=1, title="Images per step (2D)")
+    batch_size_3d: int = Field(2, ge=1, title="Volumes per step (3D)")
+    ema: float = Field(0.998, ge=0, lt=1, title="Averaging", description="Decay of the running average of the weights.")
+
+
+class TrainConfig(_Config):
+    """A whole training run.
+
+    Attributes:
+        reasons: why it is as it is, a sentence each, where a planner chose.
+    """
+
+    preset: str = Field("auto", title="Preset", pattern=r"^[A-Za-z0-9][A-Za-z0-9_-]{0,40}$")
+    reasons: tuple[str, ...] = Field((), title="Reasons")
     max_minutes: float = Field(5.0, gt=0, title="Minutes", description="The run ends after so many minutes.")
-    max_steps: int | None = Field(None, ge=1, title="Steps", description="The run ends after so many steps.")
-    validations: int = Field(20, ge=1, title="Validations", description="How often the run is judged on its way.")
+    max_steps: int | None = Field(
+        None, ge=1, title="Steps", description="The run ends after so many steps, of all its stages."
+    )
+    validations: int = Field(20, ge=1, title="Validations", description="How often a stage is judged on its way.")
+    patience: int | None = Field(
+        None,
+        ge=1,
+        title="Patience",
+        description="End a stage early after so many validations without a smaller error; none: never.",
+    )
     seed: int = Field(0, ge=0, title="Seed")
+    precision: Literal["auto", "float32", "bfloat16"] = Field(
+        "auto", title="Precision", description="By itself: half where the device is made for it."
+    )
+    workers: int = Field(
+        0, ge=0, le=64, title="Helpers", description="Processes that draw images while the network learns; 0: none."
+    )
+    balance: float = Field(
+        0.5,
+        ge=0,
+        le=1,
+        title="Class balance",
+        description="How much oftener images of rare landmarks are seen: 0 not at all, 1 until all are seen alike.",
+    )
     frame: FrameConfig = FrameConfig()
-    model: UNetConfig = UNetConfig()
-    heatmap: HeatmapConfig = HeatmapConfig()
+    model: ModelConfig = UNetConfig()
+    target: TargetConfig = GaussianTargetConfig()
+    loss: LossConfig = CrossEntropyConfig()
+    decoder: DecoderConfig = DecoderConfig()
+    refine: RefineConfig = RefineConfig()
     augmentation: AugmentationConfig = AugmentationConfig()
     optimiser: OptimiserConfig = OptimiserConfig()
 
+    def changed(self, **changes: Any) -> TrainConfig:
+        """A copy with other values, which are checked."""
+        return TrainConfig.model_validate({**dict(self), **changes})
 
-class Preset(_Config):
-    """A ready configuration with a line that says when to choose it."""
-
-    name: str
-    title: str
-    description: str
-    config: TrainConfig
-
-
-PRESETS: dict[str, Preset] = {
-    preset.name: preset
-    for preset in (
-        Preset(
-            name="fast",
-            title="Fast",
-            description="A first model in a few minutes, also without a graphics card. Good for trying out.",
-            config=TrainConfig(preset="fast", max_minutes=4.0),
-        ),
-        Preset(
-            name="accurate",
-            title="Accurate",
-            description="Sees finer detail with a larger network. Choose it for work, with half an hour or more.",
-            config=TrainConfig(
-                preset="accurate",
-                max_minutes=30.0,
-                frame=FrameConfig(budget_2d=400_000, budget_3d=600_000),
-                model=UNetConfig(features_2d=(64, 64, 96, 128, 160), features_3d=(32, 32, 64, 96, 128), dropout=0.1),
-                optimiser=OptimiserConfig(ema=0.998),
-            ),
-        ),
-    )
-}
-
-
-def preset_config(name: str, max_minutes: float | None = None) -> TrainConfig:
-    """The configuration of a preset.
-
-    Raises:
-        TrainingError: if there is no preset of that name, or the minutes are not positive.
-    """
-    if name not in PRESETS:
-        raise TrainingError(f"There is no preset '{name}': choose one of {', '.join(PRESETS)}.")
-    if max_minutes is None:
-        return PRESETS[name].config
-    if not 0 < max_minutes < float("inf"):
-        raise TrainingError(f"A run of {max_minutes:g} minutes is not possible: give a number above 0.")
-    return PRESETS[name].config.model_copy(update={"max_minutes": float(max_minutes)})
+    @model_validator(mode="after")
+    def _parts_fit(self) -> TrainConfig:
+        """The network, the target and the loss must speak of the same."""
+        points = self.model.answer == "points"
+        compares = self.loss.compares
+        if points and compares != "points":
+            raise ValueError(f"the network answers with points, which the loss '{self.loss.kind}' does not compare")
+        if compares == "maps":
+            if self.target.kind == "mask" and not self.loss.logits:
+                raise ValueError(f"the loss '{self.loss.kind}' needs a target with a width, not a mask")
+            if self.loss.kind == "nll" and self.target.kind != "mask":
+                raise ValueError("the loss 'nll' needs a mask as its target")
+        widths = getattr(self.target, "widths", "fixed")
+        if widths == "learned" and self.loss.kind not in ("gaussian_heatmap_l2", "generalized_normal_heatmap"):
+            raise ValueError(
+                "widths can be learnt with the losses 'gaussian_heatmap_l2' and 'generalized_normal_heatmap' alone: "
+                "any other makes them vanish or grow without end"
+            )
+        if self.model.kind == "cascade" and not (compares == "maps" and self.loss.logits):
+            raise ValueError("the first stage of a cascade learns logits: choose the loss 'cross_entropy' or 'nll'")
+        return self

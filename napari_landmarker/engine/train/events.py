@@ -50,6 +50,7 @@ class Progress(Event):
     epoch: int
     step: int
     train_loss: float
+    stage: str
 
 
 @dataclass(frozen=True)
@@ -65,6 +66,7 @@ class Judged(Event):
     unit: str
     elapsed_s: float
     remaining_s: float
+    stage: str
 
 
 @dataclass(frozen=True)

@@ -1,49 +1,35 @@
-"""Train a model on the annotated cases of a project."""
+"""Train a model on the annotated cases of a project, and go on with a run that was cut off."""
 
 from __future__ import annotations
 
-import copy
-import logging
-import math
-import time
-import warnings
-from collections.abc import Sequence
-from datetime import timedelta
-from typing import Any, Literal
+import os
+from pathlib import Path
 
-import pytorch_lightning as pl
-import torch
-from pytorch_lightning.callbacks import WeightAveraging
-from torch import Tensor
-from torch.utils.data import DataLoader
-
-from napari_landmarker.engine.data import LandmarkDataset
 from napari_landmarker.engine.errors import TrainingError
 from napari_landmarker.engine.io.atomic import require_writable
-from napari_landmarker.engine.models import LandmarkNetwork
-from napari_landmarker.engine.predict.bundle import CurvePoint, ModelInfo, save_bundle
-from napari_landmarker.engine.project import Case, Project, Split, draw_splits
+from napari_landmarker.engine.models.configs import ModelConfig
+from napari_landmarker.engine.project import Case, Project
+from napari_landmarker.engine.train.adopt import base_model
+from napari_landmarker.engine.train.choice import Choice, choose_cases
 from napari_landmarker.engine.train.config import TrainConfig
-from napari_landmarker.engine.train.events import (
-    Cancelled,
-    Control,
-    Ending,
-    Finished,
-    Judged,
-    Listener,
-    Progress,
-    Started,
-)
+from napari_landmarker.engine.train.events import Control, Listener
+from napari_landmarker.engine.train.folder import RunFolder, RunRecord
 from napari_landmarker.engine.train.frame import plan_frame
-from napari_landmarker.engine.train.module import Clock, LandmarkModule
-from napari_landmarker.engine.transforms import Augmentation
+from napari_landmarker.engine.train.run import Run
+from napari_landmarker.engine.train.trainer import Machines
 
-#: Drawn images are kept in memory up to so many bytes.
-MEMORY_BYTES = 4 * 2**30
+#: Tells the other processes of a run where it is; the first process sets it before they are started.
+RUN_VARIABLE = "NAPARI_LANDMARKER_RUN"
 
 
 def train_project(
-    project: Project, config: TrainConfig, listener: Listener, control: Control | None = None
+    project: Project,
+    config: TrainConfig,
+    listener: Listener,
+    control: Control | None = None,
+    *,
+    machines: Machines | None = None,
+    base: Path | None = None,
 ) -> str | None:
     """Train on the train split, judge on the validation split, save the best model in the project.
 
@@ -51,242 +37,138 @@ def train_project(
     is left out of the model. Without annotated validation cases, some training cases are held out for it.
 
     Args:
-        project: the project; the model is saved in its ``models`` folder.
+        project: the project; the model is saved in its ``models`` folder, the run's logs in its ``runs`` folder.
         config: the run.
         listener: takes events as they happen.
         control: asks the run to stop or to be cancelled.
+        machines: how many processes train together; one by default.
+        base: folder of a model to begin with, whose network is then the run's; it may know other landmarks.
 
     Returns:
-        The model's name, or None if the run was cancelled.
+        The model's name; None if the run was cancelled, and in all processes but the first.
 
     Raises:
-        TrainingError: if there is nothing to learn from, or the loss is no longer a number.
+        TrainingError: if there is nothing to learn from, the loss is no longer a number, or memory runs out.
         ImageError: if an image cannot be read.
-        ProjectError: if the models folder cannot be written.
+        ModelError: if ``base`` is no model.
+        ProjectError: if the folders cannot be written.
     """
-    control = control or Control()
-    run = _Run(project, config, listener, control)
-    return run.fit()
+    machines = machines or Machines()
+    if RUN_VARIABLE in os.environ and int(os.environ.get("LOCAL_RANK", 0)) > 0:
+        folder = RunFolder(Path(os.environ[RUN_VARIABLE]))
+        record, config = folder.read()
+    else:
+        require_writable(project.models_dir)
+        name = project.new_model_name(config.preset)
+        folder = RunFolder(project.runs_dir / name)
+        if base is not None:
+            config = config.changed(model=_network_of(project, base))
+        train, validation = choose_cases(project)
+        record = record_of(project, config, train, validation, name)
+        _tell_others(folder, machines)
+    run = Run(
+        project,
+        config,
+        record,
+        folder,
+        project.model_path(record.model),
+        listener,
+        control or Control(),
+        machines,
+        base,
+    )
+    return run.target.name if run.fit() else None
 
 
-def choose_cases(project: Project) -> tuple[list[Case], list[Case]]:
-    """Which cases a run learns from and which it is judged on; these never overlap.
+def resume_project(
+    project: Project,
+    listener: Listener,
+    control: Control | None = None,
+    *,
+    name: str | None = None,
+    machines: Machines | None = None,
+) -> str | None:
+    """Go on with a run that was cut off, from its last judgement.
+
+    Args:
+        project: the project.
+        listener: takes events as they happen.
+        control: asks the run to stop or to be cancelled.
+        name: of the run; the last unfinished one by default.
+        machines: how many processes train together; one by default.
+
+    Returns:
+        As `train_project`.
 
     Raises:
-        TrainingError: if no training case is annotated.
+        TrainingError: if there is no unfinished run, or its files are damaged or of another network.
     """
-    train = list(project.annotated_cases(Split.TRAIN))
-    validation = list(project.annotated_cases(Split.VALIDATION))
-    if not train:
+    machines = machines or Machines()
+    folder = unfinished_run(project, name)
+    record, config = folder.read()
+    known = {case.id for case in project.cases}
+    gone = next((case for case in (*record.train, *record.validation) if case not in known), None)
+    if gone is not None:
         raise TrainingError(
-            f"No case in the train split of {project.root.name} has a landmark placed by a person: annotate some first."
+            f"The run {folder.path.name} learns from '{gone}', which the project has no more: train anew."
         )
-    if not validation and len(train) >= 5:
-        held_out = draw_splits([case.id for case in train], (0.85, 0.15, 0.0))
-        validation = [case for case in train if held_out[case.id] is Split.VALIDATION]
-        train = [case for case in train if held_out[case.id] is Split.TRAIN]
-    return train, validation
+    _tell_others(folder, machines)
+    target = project.model_path(record.model)
+    run = Run(project, config, record, folder, target, listener, control or Control(), machines, resumes=True)
+    return run.target.name if run.fit() else None
 
 
-class _Run:
-    """One training run: prepared in `__init__`, done in `fit`."""
+def unfinished_run(project: Project, name: str | None = None) -> RunFolder:
+    """The folder of a run that can be gone on with.
 
-    def __init__(self, project: Project, config: TrainConfig, listener: Listener, control: Control) -> None:
-        self.project, self.config, self.listener, self.control = project, config, listener, control
-        self.train_cases, self.validation_cases = choose_cases(project)
-        truths = [project.annotations(case.id).truth() for case in self.train_cases]
-        seen = {name for t in truths for name in t.names if t.status_of(name).has_point}
-        self.names = tuple(name for name in project.schema.names if name in seen)
-        first = project.image(self.train_cases[0].id)
-        self.channels, self.ndim = 3 if first.is_color else 1, first.grid.ndim
-        flat = self.ndim == 2
-        self.stride = config.model.stride(self.ndim)
-        grids = [project.geometry(case.id).grid for case in (*self.train_cases, *self.validation_cases)]
-        budget = config.frame.budget_2d if flat else config.frame.budget_3d
-        self.frame = plan_frame(grids, budget, config.model.multiple(self.ndim))
-        self.batch_size = config.optimiser.batch_size_2d if flat else config.optimiser.batch_size_3d
-        self.clock = Clock(config.max_minutes, config.max_steps)
-        self.model = project.new_model_name(config.preset)
-        self.curve: list[CurvePoint] = []
-        self.best: dict[str, Tensor] | None = None
-        self.best_error = math.inf
-
-    def fit(self) -> str | None:
-        """Train, save, and say so."""
-        require_writable(self.project.models_dir)
-        torch.manual_seed(self.config.seed)
-        train = self._loader(self.train_cases, learning=True)
-        validation = self._loader(self.validation_cases, learning=False) if self.validation_cases else None
-        network = self._network()
-        self.module = LandmarkModule(network, len(self.names), self.config, self.frame, self.clock)
-        trainer = self._trainer(network)
-        self.listener(
-            Started(
-                self.model,
-                self.config.preset,
-                trainer.strategy.root_device.type,
-                len(self.train_cases),
-                len(self.validation_cases),
-                self.frame.unit,
-                self.config.max_minutes,
-            )
-        )
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            trainer.fit(self.module, train, validation)
-            judged_now = bool(self.curve) and self.curve[-1].step == self.clock.step
-            if validation is not None and not judged_now and self.control.ending is not Ending.CANCEL:
-                trainer.validate(self.module, validation, verbose=False)
-        if self.control.ending is Ending.CANCEL:
-            self.listener(Cancelled())
-            return None
-        if self.best is not None:
-            network.load_state_dict(self.best)
-        self._save(network)
-        error = self.best_error if math.isfinite(self.best_error) else math.nan
-        stopped = self.control.ending is Ending.STOP
-        self.listener(Finished(self.model, error, self.frame.unit, stopped, self.clock.elapsed_s))
-        return self.model
-
-    def progress(self, epoch: int) -> None:
-        """A step was taken."""
-        elapsed, remaining = self.clock.elapsed_s, self.clock.remaining_s
-        self.listener(Progress(self.clock.fraction, elapsed, remaining, epoch, self.clock.step, self.module.train_loss))
-
-    def judged(self) -> None:
-        """The network, with averaged weights, was run on the validation cases."""
-        loss, error = self.module.judgement()
-        if self.control.ending is Ending.CANCEL:
-            return
-        epoch, step = self.module.current_epoch, self.clock.step
-        self.curve.append(CurvePoint(step, self.clock.elapsed_s, self.module.train_loss, loss, error))
-        if error < self.best_error or self.best is None:
-            self.best_error = error if math.isfinite(error) else math.inf
-            self.best = copy.deepcopy(self.module.network.state_dict())
-        self.listener(
-            Judged(
-                epoch,
-                step,
-                self.module.train_loss,
-                loss,
-                error,
-                self.frame.unit,
-                self.clock.elapsed_s,
-                self.clock.remaining_s,
-            )
-        )
-
-    def _loader(self, cases: Sequence[Case], *, learning: bool) -> DataLoader[dict[str, Any]]:
-        config = self.config
-        memory = len(cases) * self.channels * math.prod(self.frame.shape) * 4
-        dataset = LandmarkDataset.from_project(
-            self.project,
-            cases,
-            names=self.names,
-            frame=self.frame.map_for,
-            channels=self.channels,
-            transform=Augmentation(config.augmentation, self.project.schema, self.names) if learning else None,
-            store_imgs=memory < MEMORY_BYTES,
-            seed=config.seed,
-        )
-        # A generator of its own: validations, which come by the clock, must not change the order of training.
-        order = torch.Generator().manual_seed(config.seed)
-        size = min(self.batch_size, len(cases))
-        return DataLoader(dataset, size, shuffle=learning, drop_last=learning, generator=order)
-
-    def _network(self) -> LandmarkNetwork:
-        network = self.config.model.build(self.ndim, self.channels, len(self.names))
-        layout = torch.channels_last if self.ndim == 2 else torch.channels_last_3d
-        return network.to(memory_format=layout)  # type: ignore[call-overload,no-any-return]
-
-    def _trainer(self, network: LandmarkNetwork) -> pl.Trainer:
-        for name in ("pytorch_lightning", "lightning.pytorch", "lightning.fabric"):
-            logging.getLogger(name).setLevel(logging.ERROR)
-        every = self.config.max_minutes * 60 / self.config.validations
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            return pl.Trainer(
-                accelerator="auto",
-                devices=1,
-                precision=_precision(),
-                max_epochs=-1,
-                callbacks=[_Steps(self), _Averaging(self.config.optimiser.ema)],
-                val_check_interval=timedelta(seconds=every),
-                check_val_every_n_epoch=1,
-                num_sanity_val_steps=0,
-                logger=False,
-                enable_checkpointing=False,
-                enable_progress_bar=False,
-                enable_model_summary=False,
-                use_distributed_sampler=False,
-            )
-
-    def _save(self, network: LandmarkNetwork) -> None:
-        if self.project.model_path(self.model).exists():  # by another run at the same time
-            self.model = self.project.new_model_name(self.config.preset)
-        info = ModelInfo(
-            name=self.model,
-            landmarks=self.project.schema.reduced(self.names),
-            ndim=self.ndim,
-            channels=self.channels,
-            frame=self.frame,
-            config=self.config,
-            n_train=len(self.train_cases),
-            n_validation=len(self.validation_cases),
-            validation_error=_finite(self.best_error),
-            minutes=self.clock.elapsed_s / 60,
-            steps=self.clock.step,
-        )
-        save_bundle(self.project.model_path(self.model), info, network, self.curve)
-
-
-class _Averaging(WeightAveraging):
-    """A running average of the weights, which is what is judged and saved; warmed up, so that it starts at once."""
-
-    def __init__(self, decay: float) -> None:
-        def average(old: Tensor, new: Tensor, count: Tensor | int) -> Tensor:
-            return torch.lerp(old, new, 1.0 - min(decay, (1.0 + int(count)) / (10.0 + int(count))))
-
-        super().__init__(avg_fn=average)
-
-
-class _Steps(pl.Callback):
-    """Counts steps, says so, and ends the run when its time is over or somebody asks.
-
-    It must stand before `_Averaging`, which puts the plain weights back when a validation ends.
+    Raises:
+        TrainingError: if there is none.
     """
-
-    def __init__(self, run: _Run) -> None:
-        self.run, self._said = run, 0.0
-
-    def on_train_start(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        self.run.clock.start()
-
-    def on_train_batch_end(
-        self, trainer: pl.Trainer, pl_module: pl.LightningModule, outputs: Any, batch: Any, batch_idx: int
-    ) -> None:
-        self.run.clock.step += 1
-        if time.monotonic() - self._said > 0.3 or self.run.clock.fraction >= 1:
-            self._said = time.monotonic()
-            self.run.progress(trainer.current_epoch)
-        if self.run.clock.fraction >= 1 or self.run.control.ending is not None:
-            trainer.should_stop = True
-
-    def on_validation_epoch_end(self, trainer: pl.Trainer, pl_module: pl.LightningModule) -> None:
-        self.run.judged()
+    runs = [RunFolder(path) for path in project.runs_dir.glob("*" if name is None else name)]
+    unfinished = [run for run in runs if run.is_unfinished]
+    if not unfinished:
+        which = "no unfinished run" if name is None else f"no unfinished run '{name}'"
+        raise TrainingError(f"{project.root.name} has {which}: train anew, without --resume.")
+    return max(unfinished, key=lambda run: (run.path / "checkpoint.pt").stat().st_mtime)
 
 
-def _precision() -> Literal["bf16-mixed", "32-true"]:
-    """Half precision where the machine gains by it: CUDA with bfloat16, or a CPU with matrix units for it (AMX).
+def record_of(
+    project: Project, config: TrainConfig, train: list[Case], validation: list[Case], name: str, *, best: bool = True
+) -> RunRecord:
+    """What a run on these cases is about; headers of the images are read.
 
-    Without these (measured on a CPU with AVX-512 bfloat16 only) a step was 12 to 39 % shorter, but runs of one seed
-    differed, and one of seven ended in NaN; in single precision they agreed to the last digit.
+    Raises:
+        TrainingError: if the configuration does not suit the project.
     """
-    if torch.cuda.is_available():
-        return "bf16-mixed" if torch.cuda.is_bf16_supported() else "32-true"
-    has_amx = getattr(torch.cpu, "_is_amx_tile_supported", bool)()
-    return "bf16-mixed" if has_amx else "32-true"
+    choice = Choice.of(project, train, validation)
+    first = project.image(train[0].id)
+    ndim = first.grid.ndim
+    if project.schema.instances > 1 and config.model.answer in ("points", "cascade"):
+        raise TrainingError(
+            f"The landmarks of {project.root.name} may have several points each, which a network of the kind "
+            f"'{config.model.kind}' cannot find: choose one that gives heatmaps, such as 'unet'."
+        )
+    grids = [project.geometry(case.id).grid for case in (*train, *validation)]
+    budget = config.frame.budget_2d if ndim == 2 else config.frame.budget_3d
+    return RunRecord(
+        model=name,
+        train=tuple(case.id for case in train),
+        validation=tuple(case.id for case in validation),
+        names=choice.names,
+        ndim=ndim,
+        channels=3 if first.is_color else 1,
+        frame=plan_frame(grids, budget, config.model.multiple(ndim), config.frame.spacing_mm),
+        chooses_best=best,
+    )
 
 
-def _finite(value: float) -> float | None:
-    return value if math.isfinite(value) else None
+def _network_of(project: Project, base: Path) -> ModelConfig:
+    """The configuration of a model's network, which must suit the project's images."""
+    train, _ = choose_cases(project)
+    image = project.image(train[0].id)
+    return base_model(base, image.grid.ndim, 3 if image.is_color else 1).config.model
+
+
+def _tell_others(folder: RunFolder, machines: Machines) -> None:
+    if machines.world > 1:
+        os.environ[RUN_VARIABLE] = str(folder.path)

@@ -7,11 +7,11 @@ from collections.abc import Sequence
 import numpy as np
 from pydantic import BaseModel, ConfigDict
 
-from napari_landmarker.engine.errors import ModelError
+from napari_landmarker.engine.errors import ModelError, TrainingError
 from napari_landmarker.engine.geometry import AffineMap, Grid
 
-#: An image that fills the frame so many times over has a wrong spacing, or would not fit in memory.
-LARGER = 64
+#: An image that fills the frame so many times over has a wrong spacing.
+LARGER = 1024
 
 
 class NetworkFrame(BaseModel):
@@ -36,6 +36,14 @@ class NetworkFrame(BaseModel):
     def unit(self) -> str:
         """``"mm"`` or ``"px"``."""
         return "px" if self.spacing_mm is None else "mm"
+
+    def coarser(self, factor: int) -> NetworkFrame:
+        """The frame of the same images in which so many pixels, along each axis, are one."""
+        return NetworkFrame(
+            shape=tuple(-(-size // factor) for size in self.shape),
+            spacing_mm=None if self.spacing_mm is None else self.spacing_mm * factor,
+            multiple=max(1, self.multiple // factor),
+        )
 
     def map_for(self, grid: Grid) -> AffineMap:
         """The map from an image to the frame.
@@ -71,16 +79,20 @@ def up_to(size: float, multiple: int) -> int:
     return max(1, -(-int(np.ceil(size)) // multiple)) * multiple
 
 
-def plan_frame(grids: Sequence[Grid], budget: int, multiple: int) -> NetworkFrame:
+def plan_frame(grids: Sequence[Grid], budget: int, multiple: int, spacing_mm: float | None = None) -> NetworkFrame:
     """Choose the frame for the images of a training run.
 
     Args:
         grids: geometry of all images of the run, training and validation; at least one.
         budget: about how many pixels the frame may have.
         multiple: what sizes should be a multiple of.
+        spacing_mm: millimetres per pixel of the frame, instead of what the budget allows.
 
     With a spacing, every one of these images fits, so that all are drawn in one shape. The frame is never finer than
-    the median image.
+    the median image, unless it is told to be.
+
+    Raises:
+        TrainingError: if a spacing is wanted, and an image states none.
     """
     ndim = grids[0].ndim
     spacings = [g.spacing for g in grids if g.spacing is not None]
@@ -88,9 +100,14 @@ def plan_frame(grids: Sequence[Grid], budget: int, multiple: int) -> NetworkFram
         extents = np.array([np.multiply(g.shape, s) for g, s in zip(grids, spacings, strict=True)])
         largest = extents.max(axis=0)
         native = float(np.median([min(s) for s in spacings]))
-        spacing = max(native, float((np.prod(largest) / budget) ** (1 / ndim)))
+        spacing = spacing_mm or max(native, float((np.prod(largest) / budget) ** (1 / ndim)))
         shape = tuple(up_to(extent / spacing - 0.5, multiple) for extent in largest)
         return NetworkFrame(shape=shape, spacing_mm=spacing, multiple=multiple)
+    if spacing_mm is not None:
+        raise TrainingError(
+            f"The network cannot see images at {spacing_mm:g} mm per pixel, as some state no spacing: "
+            "give the spacing of all images, or leave that of the frame out."
+        )
     median = np.median([g.shape for g in grids], axis=0)
     scale = min(1.0, float((budget / np.prod(median)) ** (1 / ndim)))
     shape = tuple(up_to(size * scale - 0.5, multiple) for size in median)

@@ -1,110 +1,108 @@
-"""The Lightning module: loss, validation error, optimiser and a schedule that runs on the clock."""
+"""The Lightning module: one stage of a run, its optimiser, and a schedule that runs on the clock."""
 
 from __future__ import annotations
 
 import math
-import time
+from typing import Any
 
+import numpy as np
 import pytorch_lightning as pl
 import torch
 from torch import Tensor
+from torch.optim.swa_utils import AveragedModel
 
 from napari_landmarker.engine.errors import TrainingError
-from napari_landmarker.engine.heatmap import GaussianHeatmapGenerator, decode_heatmap
-from napari_landmarker.engine.losses import HeatmapCrossEntropyLoss
-from napari_landmarker.engine.models import LandmarkNetwork
-from napari_landmarker.engine.train.config import OptimiserConfig, TrainConfig
-from napari_landmarker.engine.train.frame import NetworkFrame
+from napari_landmarker.engine.metrics import match_points
+from napari_landmarker.engine.predict.instances import read_instances
+from napari_landmarker.engine.predict.reading import heat_of
+from napari_landmarker.engine.train.clock import StageClock, learning_rate
+from napari_landmarker.engine.train.config import TrainConfig
+from napari_landmarker.engine.train.stages import Stage
 
 #: So many steps in a row may be lost to gradients that are no numbers.
 PATIENCE = 20
 
 
-class Clock:
-    """How far a run is: the larger share of its minutes and of its steps, where those are limited."""
-
-    def __init__(self, max_minutes: float, max_steps: int | None) -> None:
-        self.limit_s, self.max_steps = max_minutes * 60, max_steps
-        self.step = 0
-        self._start = time.monotonic()
-
-    def start(self) -> None:
-        """The run begins now."""
-        self._start = time.monotonic()
-
-    @property
-    def elapsed_s(self) -> float:
-        """Seconds since the start."""
-        return time.monotonic() - self._start
-
-    @property
-    def fraction(self) -> float:
-        """From 0 at the start to 1 at the end."""
-        by_steps = 0.0 if self.max_steps is None else self.step / self.max_steps
-        return min(1.0, max(self.elapsed_s / self.limit_s, by_steps))
-
-    @property
-    def remaining_s(self) -> float:
-        """Seconds to the end, as far as can be told by now."""
-        by_clock = max(0.0, self.limit_s - self.elapsed_s)
-        if self.max_steps is None or self.step == 0:
-            return by_clock
-        return min(by_clock, self.elapsed_s / self.step * max(0, self.max_steps - self.step))
-
-
-def learning_rate(fraction: float, config: OptimiserConfig) -> float:
-    """Linear warm-up, then a cosine down to the final share."""
-    if fraction < config.warmup:
-        return config.learning_rate * max(fraction / config.warmup, 0.01)
-    angle = math.pi * (fraction - config.warmup) / (1 - config.warmup)
-    share = config.final + (1 - config.final) * 0.5 * (1 + math.cos(angle))
-    return config.learning_rate * share
-
-
-class LandmarkModule(pl.LightningModule):
-    """Trains a heatmap network on batches of a `LandmarkDataset`.
+class StageModule(pl.LightningModule):
+    """Trains a stage on batches of a `LandmarkDataset`, and judges the running average of its weights.
 
     Args:
-        network: ``(B, C, *space)`` to logits ``(B, L, *space / stride)``.
+        stage: what is trained.
         config: the run's configuration.
-        frame: the network's frame.
-        clock: how far the run is.
+        clock: how far the stage is.
+        number: of the stage, from 0; its chance differs from that of the others.
     """
 
-    def __init__(
-        self,
-        network: LandmarkNetwork,
-        n_landmarks: int,
-        config: TrainConfig,
-        frame: NetworkFrame,
-        clock: Clock,
-    ) -> None:
+    def __init__(self, stage: Stage, config: TrainConfig, clock: StageClock, number: int = 0) -> None:
         super().__init__()
-        self.network, self.config, self.frame, self.clock = network, config, frame, clock
-        heatmap_shape = tuple(size // network.stride for size in frame.shape)
-        self.generator = GaussianHeatmapGenerator(n_landmarks, config.heatmap.sigma, heatmap_size=heatmap_shape)
-        self.loss = HeatmapCrossEntropyLoss()
-        self.train_loss = math.nan
+        self.stage, self.config, self.clock, self.number = stage, config, clock, number
+        self.train_loss, self.rate = math.nan, 0.0
+        self._averaged: tuple[AveragedModel] | None = None
+        self._kept: dict[str, Any] | None = None
+        self._optimiser: torch.optim.Optimizer | None = None
         self._lost_steps = 0
-        self._losses: list[Tensor] = []
-        self._errors: list[Tensor] = []
+        self._losses: list[float] = []
+        self._errors: list[float] = []
+
+    def average(self) -> AveragedModel:
+        """The running average of the network's weights, made when it is first asked for."""
+        if self._averaged is None:
+            decay = self.stage.ema
+
+            def average(old: Tensor, new: Tensor, count: Tensor | int) -> Tensor:
+                return torch.lerp(old, new, 1.0 - min(decay, (1.0 + int(count)) / (10.0 + int(count))))
+
+            # in a tuple: a module that is an attribute would be a part of this one, and be trained and exchanged
+            self._averaged = (AveragedModel(self.stage.network, avg_fn=average),)
+        return self._averaged[0]
+
+    def state(self) -> dict[str, Any]:
+        """All that is needed to go on."""
+        return {
+            "optimiser": self._optimiser.state_dict() if self._optimiser is not None else None,
+            "objective": self.stage.objective.state_dict(),
+            "average": self.average().state_dict(),
+            "train_loss": self.train_loss,
+        }
+
+    def take(self, state: dict[str, Any]) -> None:
+        """Go on from a state; the optimiser's is taken when the training starts."""
+        self.stage.objective.load_state_dict(state["objective"])
+        self.average().load_state_dict(state["average"])
+        self.train_loss = state["train_loss"]
+        self._kept = state["optimiser"]
+
+    def on_train_start(self) -> None:
+        """The optimiser goes on as well, and the average moves to where the network is."""
+        self.average().to(self.device)
+        if self._kept is not None and self._optimiser is not None:
+            self._optimiser.load_state_dict(self._kept)
+        self._kept = None
 
     def configure_optimizers(self) -> torch.optim.Optimizer:
-        """AdamW."""
+        """AdamW; widths and other parameters of the objective are not pulled towards zero."""
         options = self.config.optimiser
-        return torch.optim.AdamW(
-            self.network.parameters(),
-            lr=options.learning_rate,
+        groups: list[dict[str, Any]] = [
+            {"params": [p for p in self.stage.network.parameters() if p.requires_grad]},
+            {"params": list(self.stage.objective.parameters()), "weight_decay": 0.0},
+        ]
+        self._optimiser = torch.optim.AdamW(
+            [group for group in groups if group["params"]],
+            lr=self.stage.learning_rate,
             betas=(0.9, 0.99),
             weight_decay=options.weight_decay,
         )
+        return self._optimiser
 
     def training_step(self, batch: dict[str, Tensor], batch_idx: int) -> Tensor:
-        """One step; the learning rate follows the clock."""
+        """One step; the learning rate follows the clock, and chance the number of the step."""
+        self.rate = learning_rate(self.clock.fraction, self.stage.learning_rate, self.config.optimiser)
         for optimiser in self.trainer.optimizers:
             for group in optimiser.param_groups:
-                group["lr"] = learning_rate(self.clock.fraction, self.config.optimiser)
-        loss, _ = self._loss(batch)
+                group["lr"] = self.rate
+        key = (self.config.seed, self.number, self.clock.step, self.global_rank)
+        torch.manual_seed(int(np.random.SeedSequence(key).generate_state(1, np.uint64)[0]))
+        loss = self.stage.loss(self.stage.network, batch["image"], batch["landmark"])
         value = float(loss.detach())
         if math.isfinite(value):
             self.train_loss = value if math.isnan(self.train_loss) else 0.95 * self.train_loss + 0.05 * value
@@ -121,7 +119,8 @@ class LandmarkModule(pl.LightningModule):
         Raises:
             TrainingError: after `PATIENCE` such steps in a row.
         """
-        norm = torch.nn.utils.clip_grad_norm_(self.network.parameters(), self.config.optimiser.clip_norm)
+        parameters = [p for group in optimizer.param_groups for p in group["params"]]
+        norm = torch.nn.utils.clip_grad_norm_(parameters, self.config.optimiser.clip_norm)
         if torch.isfinite(norm):
             self._lost_steps = 0
             return
@@ -130,39 +129,47 @@ class LandmarkModule(pl.LightningModule):
         if self._lost_steps > PATIENCE:
             raise TrainingError("The loss is no longer a number: train again with a lower learning rate.")
 
+    def on_train_batch_end(self, outputs: Any, batch: Any, batch_idx: int) -> None:
+        """The average follows the weights."""
+        self.average().update_parameters(self.stage.network)
+
     def validation_step(self, batch: dict[str, Tensor], batch_idx: int) -> None:
         """Loss and point error, in the frame's unit, of a batch of validation cases."""
-        loss, logits = self._loss(batch)
-        window = 2 * self.config.heatmap.window + 1
-        decoded = decode_heatmap(logits, "local_soft_argmax", window=window, t=1.0)
-        points = from_heatmap(decoded.points, self.network.stride)
-        scale = batch["step"] * batch["spacing"] if self.frame.unit == "mm" else batch["step"]
-        error = ((points - batch["landmark"]) * scale[:, None]).norm(dim=-1)
-        self._losses.append(loss.detach())
-        self._errors.append(error[torch.isfinite(error)].detach().cpu())
+        network = self.average().module
+        network.eval()
+        loss, answer = self.stage.judge(network, batch["image"], batch["landmark"])
+        scale = batch["step"] * batch["spacing"] if self.stage.frame.unit == "mm" else batch["step"]
+        self._losses.append(float(loss))
+        if batch["landmark"].ndim == 4:
+            self._errors.extend(self._instance_errors(answer, batch["landmark"], scale))
+            return
+        error = ((self.stage.points(answer) - batch["landmark"]) * scale[:, None]).norm(dim=-1)
+        self._errors.extend(error[torch.isfinite(error)].tolist())
 
     def judgement(self) -> tuple[float, float]:
         """Mean loss, and mean error in the images' unit, of the validation batches since the last call; NaN if none."""
-        errors = torch.cat(self._errors) if self._errors else torch.empty(0)
-        loss = float(torch.stack(self._losses).mean()) if self._losses else math.nan
-        self._losses.clear()
-        self._errors.clear()
-        return loss, float(errors.mean()) if len(errors) else math.nan
+        errors, losses = self._errors, self._losses
+        if torch.distributed.is_available() and torch.distributed.is_initialized():
+            gathered: list[Any] = [None] * torch.distributed.get_world_size()
+            torch.distributed.all_gather_object(gathered, (errors, losses))
+            errors = [error for own, _ in gathered for error in own]
+            losses = [loss for _, own in gathered for loss in own]
+        self._losses, self._errors = [], []
+        return (
+            float(np.mean(losses)) if losses else math.nan,
+            float(np.mean(errors)) if errors else math.nan,
+        )
 
-    def _loss(self, batch: dict[str, Tensor]) -> tuple[Tensor, Tensor]:
-        image = batch["image"]
-        logits = self.network(image)
-        with torch.no_grad():
-            target = self.generator(to_heatmap(batch["landmark"], self.network.stride))
-        loss: Tensor = self.loss(logits, target)
-        return loss, logits
-
-
-def to_heatmap(points: Tensor, stride: int) -> Tensor:
-    """Frame index coordinates to those of a heatmap that is ``stride`` times coarser."""
-    return (points + 0.5) / stride - 0.5
-
-
-def from_heatmap(points: Tensor, stride: int) -> Tensor:
-    """Heatmap index coordinates to those of the frame."""
-    return (points + 0.5) * stride - 0.5
+    def _instance_errors(self, answer: Any, landmark: Tensor, scale: Tensor) -> list[float]:
+        """Distances of true points to the predictions that belong to them, where a landmark has several."""
+        stride = self.stage.network.stride
+        heat = heat_of(answer, self.config)
+        found = read_instances(
+            heat, self.config.decoder, landmark.shape[2], logits=self.config.loss.reads_logits
+        ).points
+        points = (found + 0.5) * stride - 0.5
+        errors: list[float] = []
+        for true, own, factor in zip(landmark, points, scale, strict=True):
+            for of_true, of_own in zip(true * factor, own * factor, strict=True):
+                errors.extend(match_points(of_true.cpu().numpy(), of_own.cpu().numpy()).distance.tolist())
+        return errors

@@ -8,6 +8,7 @@ from napari_landmarker.engine.transforms.base import (
     SampleTransform,
     SpatialTransform,
 )
+from napari_landmarker.engine.transforms.collimation import RandomCollimation
 from napari_landmarker.engine.transforms.crop import CentreCrop, CropAround, RandomCrop, Resize
 from napari_landmarker.engine.transforms.deform import Deformation
 from napari_landmarker.engine.transforms.flip import RandomFlip
@@ -42,6 +43,7 @@ __all__ = [
     "Moved",
     "Pipeline",
     "RandomAffine",
+    "RandomCollimation",
     "RandomCrop",
     "RandomElastic",
     "RandomFlip",

@@ -11,6 +11,7 @@ from napari_landmarker.engine.errors import GeometryError
 from napari_landmarker.engine.geometry import AffineMap, FloatArray
 from napari_landmarker.engine.schema import LandmarkSchema
 from napari_landmarker.engine.transforms.base import LandmarkTransform, Moved
+from napari_landmarker.engine.transforms.collimation import RandomCollimation
 from napari_landmarker.engine.transforms.flip import RandomFlip
 from napari_landmarker.engine.transforms.intensity import RandomIntensity
 from napari_landmarker.engine.transforms.resample import FloatImage, resample
@@ -19,7 +20,7 @@ from napari_landmarker.engine.transforms.warp import Warp
 
 
 class AugmentationConfig(BaseModel):
-    """How much an image may be changed. Nothing is mirrored or bent unless asked for."""
+    """How much an image may be changed. Nothing is mirrored unless asked for."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -29,7 +30,7 @@ class AugmentationConfig(BaseModel):
     shear: float = Field(0.1, ge=0, le=1, title="Shear")
     shift: float = Field(0.08, ge=0, le=0.5, title="Shift", description="Share of the image's size.")
     elastic: float = Field(
-        0.0,
+        0.008,
         ge=0,
         le=0.2,
         title="Elastic deformation",
@@ -53,6 +54,13 @@ class AugmentationConfig(BaseModel):
     log_contrast: float = Field(0.35, ge=0, le=2, title="Contrast")
     brightness: float = Field(0.25, ge=0, le=2, title="Brightness", description="In standard deviations.")
     noise: float = Field(0.08, ge=0, le=2, title="Noise", description="In standard deviations.")
+    blur: float = Field(0.6, ge=0, le=3, title="Blur", description="Largest width of the blur, pixels of the frame.")
+    collimation: float = Field(
+        0.15, ge=0, le=1, title="Collimation", description="Share of images of which edges are covered."
+    )
+    collimation_depth: float = Field(
+        0.15, ge=0, le=0.5, title="Covered", description="Deepest that an edge is covered, share of the image's size."
+    )
     probability: float = Field(0.9, ge=0, le=1, title="Probability", description="Share of images that are moved.")
 
 
@@ -77,8 +85,9 @@ class Augmentation(LandmarkTransform):
         )
         self._elastic = RandomElastic(displacement=config.elastic, smoothness=config.smoothness)
         self._recolour = RandomIntensity(
-            **{n: getattr(config, n) for n in ("log_gamma", "log_contrast", "brightness", "noise")}
+            **{n: getattr(config, n) for n in ("log_gamma", "log_contrast", "brightness", "noise", "blur")}
         )
+        self._collimation = RandomCollimation(probability=config.collimation, depth=config.collimation_depth)
         self._flip: RandomFlip | None = None
         if config.flip:
             if schema is None:
@@ -86,7 +95,10 @@ class Augmentation(LandmarkTransform):
             self._flip = RandomFlip.for_schema(schema, names, probability=config.flip)
 
     def trace(self, image: FloatImage, points: FloatArray, rng: np.random.Generator) -> Moved:
-        """Change a standardised image ``(C, *space)`` and its points; see `LandmarkTransform`."""
+        """Change a standardised image ``(C, *space)`` and its points; see `LandmarkTransform`.
+
+        A landmark that is covered is missing, although the map says where it lies; see `RandomCollimation`.
+        """
         space = image.shape[1:]
         points = np.asarray(points, dtype=np.float64)
         warp = Warp.identity(space)
@@ -97,7 +109,8 @@ class Augmentation(LandmarkTransform):
         if self._flip is not None:
             warp = warp.then(self._flip.maybe(space, points, rng))
         drawn = resample(image, warp) if warp.steps else image
-        return Moved(self._recolour.recolour(drawn, rng), warp.landmarks(points), warp)
+        recoloured = self._recolour.recolour(drawn, rng)
+        return Moved(recoloured, self._collimation.cover(recoloured, warp.landmarks(points), rng), warp)
 
     def draw(self, space: tuple[int, ...], rng: np.random.Generator) -> AffineMap:
         """A random affine map about the centre of a frame."""

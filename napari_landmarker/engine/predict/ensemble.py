@@ -1,0 +1,114 @@
+"""An ensemble: a model folder that holds others, whose answers are averaged.
+
+```
+configs/ensemble.json     {"format": ..., "version": 1, "members": ["fold-1", ...]}
+configs/landmarker.json   what it is, as of any model;  configs/metadata.json
+fold-1/ ...               each member, an ordinary model folder
+```
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+
+from napari_landmarker.engine.errors import ModelError, ProjectError
+from napari_landmarker.engine.io.atomic import read_json, write_json
+from napari_landmarker.engine.predict.bundle import FORMAT, INFO, VERSION, WEIGHTS, ModelInfo
+from napari_landmarker.engine.schema import LandmarkDefinition, LandmarkSchema
+
+ENSEMBLE = Path("configs") / "ensemble.json"
+ENSEMBLE_FORMAT = "napari-landmarker ensemble"
+ENSEMBLE_VERSION = 1
+_METADATA = Path("configs") / "metadata.json"
+
+
+def save_ensemble(folder: Path, members: Sequence[Path], info: ModelInfo) -> None:
+    """Make a model folder of several; they are moved into it, and it appears whole or not at all.
+
+    Args:
+        folder: to be made; its name is the ensemble's.
+        members: model folders of different names on the same disk as ``folder``.
+        info: of the ensemble.
+
+    Raises:
+        ModelError: for no member, or two of one name.
+        ProjectError: if the folder cannot be written or is taken; the members are where they were.
+    """
+    names = [member.name for member in members]
+    if not names or len(set(names)) < len(names) or {"configs", "evaluations"} & set(names):
+        raise ModelError(f"{folder} cannot be made of {', '.join(names) or 'nothing'}: give models of different names.")
+    if folder.exists():
+        raise ProjectError(f"{folder} is there already: choose another name for the model.")
+    partial = folder.with_name(f".{folder.name}.partial")
+    shutil.rmtree(partial, ignore_errors=True)
+    content = {"format": FORMAT, "version": VERSION, **info.model_dump(mode="json"), "name": folder.name}
+    write_json(partial / INFO, content)
+    write_json(partial / ENSEMBLE, {"format": ENSEMBLE_FORMAT, "version": ENSEMBLE_VERSION, "members": names})
+    moved: list[Path] = []
+    try:
+        shutil.copyfile(members[0] / _METADATA, partial / _METADATA)
+        for member in members:
+            os.rename(member, partial / member.name)
+            moved.append(member)
+        partial.rename(folder)
+    except OSError as error:
+        for member in moved:
+            os.rename(partial / member.name, member)
+        shutil.rmtree(partial, ignore_errors=True)
+        raise ProjectError(f"{folder} could not be written ({error.strerror}): check the folder.") from error
+
+
+def member_folders(folder: Path) -> list[Path]:
+    """The models that a model folder stands for: its members if it is an ensemble, else itself.
+
+    Raises:
+        ModelError: if the list of members is damaged or names a folder elsewhere.
+    """
+    if not (folder / ENSEMBLE).exists():
+        return [folder]
+    content = read_json(folder / ENSEMBLE, "an ensemble of napari-landmarker", ModelError)
+    version = content.get("version")
+    if content.get("format") != ENSEMBLE_FORMAT or not isinstance(version, int):
+        raise ModelError(f"{folder / ENSEMBLE} is not an ensemble of napari-landmarker.")
+    if version > ENSEMBLE_VERSION:
+        raise ModelError(f"{folder} was made by a newer napari-landmarker: update this program to use it.")
+    names = content.get("members")
+    if not isinstance(names, list) or not names or not all(_is_plain(name) for name in names):
+        raise ModelError(f"{folder / ENSEMBLE} is damaged at 'members': get the model folder again.")
+    return [folder / name for name in names]
+
+
+def weights_time(folders: Sequence[Path]) -> float:
+    """When the weights of models last changed, seconds since 1970: of all of them the last; 0 where there are none."""
+    files = [member / WEIGHTS for folder in folders for member in member_folders(folder)]
+    return max((file.stat().st_mtime for file in files if file.exists()), default=0.0)
+
+
+def common_info(infos: Sequence[ModelInfo], name: str) -> ModelInfo:
+    """What several models are together: the first, with the landmarks of all.
+
+    Args:
+        infos: at least one.
+        name: of the whole.
+    """
+    schemas = [info.landmarks for info in infos]
+    definitions: dict[str, LandmarkDefinition] = {}
+    for schema in schemas:
+        for definition in schema.landmarks:
+            definitions.setdefault(definition.name, definition)
+    landmarks = LandmarkSchema(
+        landmarks=tuple(definitions.values()),
+        instances=max(schema.instances for schema in schemas),
+        pairs=tuple(dict.fromkeys(pair for schema in schemas for pair in schema.pairs)),
+        edges=tuple(dict.fromkeys(edge for schema in schemas for edge in schema.edges)),
+        measurements=tuple({m.name: m for schema in reversed(schemas) for m in schema.measurements}.values()),
+    )
+    return infos[0].model_copy(update={"name": name, "landmarks": landmarks})
+
+
+def _is_plain(name: object) -> bool:
+    """Whether a name is that of a folder inside, and not a way to another."""
+    return isinstance(name, str) and name not in ("", ".", "..") and not set(name) & set("/\\:\0")

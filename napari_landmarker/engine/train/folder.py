@@ -1,0 +1,121 @@
+"""The folder of a run: all that is needed to go on with it after it was cut off, and its logs.
+
+```
+run.json          cases, landmarks and frame of the run (`RunRecord`)
+config.yaml       its configuration, with the reasons
+checkpoint.pt     the last good state, as long as the run is not finished
+curve.csv         one line for every time it was judged
+tensorboard/      the same and the loss of the steps, for TensorBoard
+```
+"""
+
+from __future__ import annotations
+
+import io
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from napari_landmarker.engine.errors import TrainingError
+from napari_landmarker.engine.io.atomic import read_json, write_bytes, write_json, write_text
+from napari_landmarker.engine.predict.bundle import CurvePoint, curve_csv
+from napari_landmarker.engine.train.config import TrainConfig
+from napari_landmarker.engine.train.frame import NetworkFrame
+from napari_landmarker.engine.train.presets import read_config, write_config
+
+FORMAT = "napari-landmarker run"
+RECORD, CONFIG, CHECKPOINT, CURVE = "run.json", "config.yaml", "checkpoint.pt", "curve.csv"
+
+
+class RunRecord(BaseModel):
+    """What a run is about.
+
+    Attributes:
+        model: name that its model is to have.
+        train: ids of the cases that it learns from.
+        validation: ids of the cases that it is judged on.
+        names: the landmarks.
+        ndim: 2 or 3.
+        channels: of the images, 1 or 3.
+        frame: in which the network sees images.
+        chooses_best: whether the model that did best on the validation cases is kept, instead of the last.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    format: str = FORMAT
+    model: str
+    train: tuple[str, ...]
+    validation: tuple[str, ...]
+    names: tuple[str, ...]
+    ndim: int
+    channels: int
+    frame: NetworkFrame
+    chooses_best: bool = True
+
+
+class RunFolder:
+    """The folder of one run."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    @property
+    def is_unfinished(self) -> bool:
+        """Whether there is something to go on with."""
+        return (self.path / RECORD).exists() and (self.path / CHECKPOINT).exists()
+
+    def begin(self, record: RunRecord, config: TrainConfig) -> None:
+        """Write what the run is about; ProjectError if that fails."""
+        write_json(self.path / RECORD, record.model_dump(mode="json"))
+        write_config(self.path / CONFIG, config)
+
+    def read(self) -> tuple[RunRecord, TrainConfig]:
+        """What the run is about.
+
+        Raises:
+            TrainingError: if its files are missing or damaged.
+        """
+        raw = read_json(self.path / RECORD, "a training run", TrainingError)
+        try:
+            record = RunRecord.model_validate(raw)
+        except ValidationError as error:
+            raise TrainingError(f"{self.path / RECORD} is damaged: train anew, without --resume.") from error
+        return record, read_config(self.path / CONFIG)
+
+    def keep(self, state: dict[str, Any], curve: Sequence[CurvePoint]) -> None:
+        """Write the state of the run; the one before stays until the new one is whole."""
+        import torch
+
+        buffer = io.BytesIO()
+        torch.save(state, buffer)
+        write_bytes(self.path / CHECKPOINT, buffer.getvalue())
+        write_text(self.path / CURVE, curve_csv(curve))
+
+    def state(self) -> dict[str, Any]:
+        """The last state that was kept; nothing in the file is run as code.
+
+        Raises:
+            TrainingError: if it is missing or damaged.
+        """
+        import torch
+
+        path = self.path / CHECKPOINT
+        try:
+            state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)
+        except FileNotFoundError:
+            raise TrainingError(f"{self.path} holds no unfinished run: train anew, without --resume.") from None
+        except Exception as error:  # torch raises a different kind for each way a file can be broken
+            raise TrainingError(f"{path} is no state of a training run: train anew, without --resume.") from error
+        return state
+
+    def finish(self) -> None:
+        """The model is saved: the state is not needed any more, the logs stay."""
+        (self.path / CHECKPOINT).unlink(missing_ok=True)
+
+    def remove(self) -> None:
+        """Leave nothing."""
+        shutil.rmtree(self.path, ignore_errors=True)

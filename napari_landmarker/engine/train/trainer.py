@@ -1,0 +1,103 @@
+"""Lightning's Trainer as a run uses it: devices, precision, logs, and what may go wrong with memory."""
+
+from __future__ import annotations
+
+import logging
+import os
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import pytorch_lightning as pl
+import torch
+from pytorch_lightning.loggers import TensorBoardLogger
+
+from napari_landmarker.engine.errors import TrainingError
+from napari_landmarker.engine.train.config import TrainConfig
+
+
+@dataclass(frozen=True)
+class Machines:
+    """How many processes train together, each on a device of its own.
+
+    Attributes:
+        devices: processes on each machine.
+        num_nodes: machines; the command is started on each, as Lightning's documentation says.
+    """
+
+    devices: int = 1
+    num_nodes: int = 1
+
+    @property
+    def world(self) -> int:
+        """Processes in all."""
+        return self.devices * self.num_nodes
+
+
+def make_trainer(config: TrainConfig, machines: Machines, folder: Path, callback: pl.Callback) -> pl.Trainer:
+    """A trainer without an end of its own, that logs for TensorBoard in a folder."""
+    for name in ("pytorch_lightning", "lightning.pytorch", "lightning_fabric", "lightning.fabric"):
+        logging.getLogger(name).setLevel(logging.ERROR)
+    several = machines.world > 1
+    if several and not torch.cuda.is_available():
+        torch.set_num_threads(max(1, (os.cpu_count() or 1) // machines.devices))
+    with quietly():
+        return pl.Trainer(
+            accelerator="auto",
+            devices=machines.devices,
+            num_nodes=machines.num_nodes,
+            strategy="ddp" if several else "auto",
+            precision=precision_of(config),
+            max_epochs=-1,
+            callbacks=[callback],
+            num_sanity_val_steps=0,
+            logger=TensorBoardLogger(folder, name="", version="tensorboard", default_hp_metric=False),
+            enable_checkpointing=False,
+            enable_progress_bar=False,
+            enable_model_summary=False,
+            use_distributed_sampler=False,
+        )
+
+
+def precision_of(config: TrainConfig) -> Literal["bf16-mixed", "32-true"]:
+    """Half precision where it is asked for, or where the machine gains by it.
+
+    That is on CUDA with bfloat16, and on a CPU with matrix units for it (AMX).
+    """
+    if config.precision != "auto":
+        return "bf16-mixed" if config.precision == "bfloat16" else "32-true"
+    if torch.cuda.is_available():
+        return "bf16-mixed" if torch.cuda.is_bf16_supported() else "32-true"
+    return "bf16-mixed" if getattr(torch.cpu, "_is_amx_tile_supported", bool)() else "32-true"
+
+
+@contextmanager
+def quietly() -> Iterator[None]:
+    """Lightning's advice is not for the user."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield
+
+
+@contextmanager
+def memory_errors(folder: Path) -> Iterator[None]:
+    """Running out of memory is one sentence.
+
+    Args:
+        folder: of the run.
+
+    Raises:
+        TrainingError: in place of any error that says so.
+    """
+    try:
+        yield
+    except (MemoryError, RuntimeError) as error:
+        if isinstance(error, MemoryError | torch.OutOfMemoryError) or "allocate memory" in str(error):
+            raise TrainingError(
+                "The training needs more memory than this device has: choose a smaller frame or fewer images per step "
+                f"in the config.yaml of the run {folder.name}, and train with --config."
+            ) from error
+        raise

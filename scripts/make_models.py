@@ -1,0 +1,205 @@
+"""Train the models that come with the package, and put them into it as ordinary model folders.
+
+Usage: python scripts/make_models.py [--data DATA_FOLDER] [--only fundus|hippocampus]
+
+DATA_FOLDER holds ``idrid/`` and ``hippocampus/`` (each with ``images/`` and ``landmarks.csv``). Without it, the models
+learn from the sample images alone. The test images of the sample projects are never learnt from, so that what a model
+says of them is what it says of images it does not know; neither are the last 40 hippocampi of the full data, which the
+accuracy benchmark holds out. A model is written only if it takes less than 5 MB.
+"""
+
+from __future__ import annotations
+
+import argparse
+import shutil
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+from make_sample_data import Points, is_usable, read_points
+
+from napari_landmarker.engine.datasets import SAMPLES, Sample
+from napari_landmarker.engine.exchange import create_project
+from napari_landmarker.engine.heatmap.configs import GaussianTargetConfig
+from napari_landmarker.engine.io import read_geometry
+from napari_landmarker.engine.io.atomic import write_json
+from napari_landmarker.engine.io.table_text import write_sheet
+from napari_landmarker.engine.metrics import Evaluation
+from napari_landmarker.engine.model_folders import SHIPPED_DIR
+from napari_landmarker.engine.models.configs import UNetConfig
+from napari_landmarker.engine.predict import evaluate_model, read_info
+from napari_landmarker.engine.predict.bundle import load_network, read_curve, save_bundle
+from napari_landmarker.engine.project import Project, Split
+from napari_landmarker.engine.train.config import FrameConfig, OptimiserConfig, TrainConfig
+from napari_landmarker.engine.train.fit import train_project
+from napari_landmarker.terminal import training_bar
+
+MAX_BYTES = 5_000_000
+#: Of the images that are not in the sample, one in so many helps to choose the best model.
+VALIDATION_EVERY = 10
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """One model.
+
+    Attributes:
+        sample: the sample images, whose landmarks it finds and whose test images it never sees.
+        folder: of the full data.
+        columns: of the full data's table: image, then the axes from the first stored one.
+        held_out: so many of the last images of the full data are test images, too.
+        config: how it is trained.
+        attribution: whose images they are, and what may be done with what is made of them.
+    """
+
+    sample: Sample
+    folder: str
+    columns: tuple[str, ...]
+    held_out: int
+    config: TrainConfig
+    attribution: str
+
+
+RECIPES = (
+    Recipe(
+        SAMPLES[2],
+        "idrid",
+        ("image", "x", "y"),
+        0,
+        TrainConfig(
+            preset="fundus",
+            reasons=("A network of 3.6 MB that looks at the whole photograph, so that the model can ship.",),
+            max_minutes=25,
+            frame=FrameConfig(budget_2d=173_000),
+            model=UNetConfig(features_2d=(32, 32, 64, 96, 128), stride_2d=4),
+            target=GaussianTargetConfig(sigma=1.0),
+        ),
+        "Trained on photographs of the Indian Diabetic Retinopathy Image Dataset (IDRiD): P. Porwal, S. Pachade, "
+        "R. Kamble, M. Kokare, G. Deshmukh, V. Sahasrabuddhe, F. Meriaudeau, Data 3(3):25, 2018, "
+        "<https://doi.org/10.3390/data3030025>, licensed under CC BY 4.0 "
+        "(<https://creativecommons.org/licenses/by/4.0/>). This model is given out under the same licence.",
+    ),
+    Recipe(
+        SAMPLES[3],
+        "hippocampus",
+        ("file", "i", "j", "k"),
+        40,
+        TrainConfig(
+            preset="hippocampus",
+            reasons=("A network of 4.5 MB that sees volumes at 1 mm per pixel, so that the model can ship.",),
+            max_minutes=20,
+            frame=FrameConfig(budget_3d=99_000),
+            model=UNetConfig(features_3d=(16, 32, 48, 64, 64), stride_3d=1),
+            target=GaussianTargetConfig(sigma=1.5),
+            optimiser=OptimiserConfig(batch_size_3d=2),
+        ),
+        "Trained on volumes of the Medical Segmentation Decathlon, task 04 (Hippocampus): M. Antonelli et al., Nature "
+        "Communications 13:4128, 2022, <https://doi.org/10.1038/s41467-022-30695-9>, licensed under CC BY-SA 4.0 "
+        "(<https://creativecommons.org/licenses/by-sa/4.0/>); the landmarks were computed from its segmentations. This "
+        "model is given out under the same licence.",
+    ),
+)
+
+
+def read_source(recipe: Recipe, data: Path | None) -> tuple[dict[Path, dict[str, tuple[float, ...]]], dict[str, Split]]:
+    """The images with their landmarks (``x, y[, z]`` as stored), and the split of each by file name."""
+    sample_split = {row["image"]: Split(row["split"]) for row in recipe.sample.rows()}
+    if data is None:
+        axes = ("x", "y", "z")[: len(recipe.columns) - 1]
+        points: Points = read_points(recipe.sample.folder / "landmarks.csv", "image", axes)
+        return {recipe.sample.folder / name: points[name] for name in sorted(points)}, sample_split
+    folder = data / recipe.folder
+    points = read_points(folder / "landmarks.csv", recipe.columns[0], recipe.columns[1:])
+    usable = {}
+    for name in sorted(points):
+        stored_shape = read_geometry(folder / "images" / name).stored.target_shape[::-1]
+        if is_usable(points[name], stored_shape, len(recipe.sample.landmarks)):
+            usable[folder / "images" / name] = points[name]
+    names = [path.name for path in usable]
+    splits = {}
+    for number, name in enumerate(names):
+        drawn = Split.VALIDATION if number % VALIDATION_EVERY == 0 else Split.TRAIN
+        is_last = number >= len(names) - recipe.held_out
+        splits[name] = Split.TEST if is_last else sample_split.get(name, drawn)
+    return usable, splits
+
+
+def make_project(recipe: Recipe, data: Path | None, root: Path, most: int | None) -> Project:
+    """A project of the images that a model learns from and is judged on.
+
+    Args:
+        recipe: the model.
+        data: the full data.
+        root: folder of the project.
+        most: at most so many images of each split, for a try.
+    """
+    points, splits = read_source(recipe, data)
+    kept = [path for split in Split for path in [p for p in points if splits[p.name] is split][:most]]
+    table = root / "landmarks.csv"
+    rows = [[path.name, name, *map(str, place)] for path in kept for name, place in points[path].items()]
+    write_sheet(table, ["image", "landmark", *"xyz"[: len(recipe.columns) - 1]], rows)
+    return create_project(root, recipe.sample.schema, kept, annotations=table, splits=splits)
+
+
+def ship(project: Project, model: str, recipe: Recipe, evaluation: Evaluation, out: Path) -> Path:
+    """Put a trained model where the package looks for it, unless it is too large; returns its folder."""
+    source, target = project.model_path(model), out / recipe.sample.name
+    made = out / f".{target.name}.new"
+    shutil.rmtree(made, ignore_errors=True)
+    info = read_info(source).model_copy(update={"name": target.name})
+    save_bundle(made, info, load_network(source, info), read_curve(source))
+    figures = {key: value for key, value in evaluation.to_dict().items() if key != "cases"}
+    write_json(made / "evaluations" / f"{evaluation.split}.json", figures | {"model": target.name})
+    case = project.cases_in(Split.TEST)[0]
+    sizes = " x ".join(map(str, project.geometry(case.id).grid.shape))
+    judged = (
+        f"On {evaluation.n_images} test images that it never saw, such as one of {sizes} pixels, its mean point error "
+        f"is {evaluation.overall.mean:.2f} {evaluation.unit}."
+    )
+    with (made / "docs" / "README.md").open("a", encoding="utf-8") as file:
+        file.write(f"{judged}\n\n## Sources and licence\n\n{recipe.attribution}\n")
+    size = sum(path.stat().st_size for path in made.rglob("*") if path.is_file())
+    if size >= MAX_BYTES:
+        shutil.rmtree(made)
+        raise SystemExit(
+            f"The model {target.name} takes {size / 1e6:.2f} MB, and less than {MAX_BYTES / 1e6:g} MB are allowed."
+        )
+    shutil.rmtree(target, ignore_errors=True)
+    made.rename(target)
+    return target
+
+
+def make(recipe: Recipe, given: argparse.Namespace) -> None:
+    """Train, judge and ship one model."""
+    config = recipe.config.changed(
+        max_steps=given.max_steps, max_minutes=given.max_minutes or recipe.config.max_minutes
+    )
+    with tempfile.TemporaryDirectory() as temporary:
+        project = make_project(recipe, given.data, Path(temporary) / "project", given.images)
+        with training_bar() as listener:
+            model = train_project(project, config, listener)
+        assert model is not None
+        evaluation = evaluate_model(project, model, Split.TEST)
+        folder = ship(project, model, recipe, evaluation, given.out)
+    overall = evaluation.overall
+    rates = ", ".join(f"{rate:.1f} % within {radius:g}" for radius, rate in overall.sdr.items() if rate is not None)
+    print(f"{folder.name}: {evaluation.n_images} test images, mean error {overall.mean:.2f} {evaluation.unit}, {rates}")
+
+
+def main() -> None:
+    """Make the models that are asked for."""
+    parser = argparse.ArgumentParser(description="Train the models that come with the package.")
+    parser.add_argument("--data", type=Path, help="folder with idrid/ and hippocampus/")
+    parser.add_argument("--only", choices=[recipe.sample.name for recipe in RECIPES])
+    parser.add_argument("--out", type=Path, default=SHIPPED_DIR, help="where the model folders go")
+    parser.add_argument("--max-minutes", type=float, help="of each training")
+    parser.add_argument("--max-steps", type=int, help="of each training")
+    parser.add_argument("--images", type=int, help="at most so many of each split, for a try")
+    given = parser.parse_args()
+    for recipe in RECIPES:
+        if given.only in (None, recipe.sample.name):
+            make(recipe, given)
+
+
+if __name__ == "__main__":
+    main()

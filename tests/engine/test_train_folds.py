@@ -1,0 +1,176 @@
+"""Cross-validation, fine-tuning with other landmarks, and several processes that train as one."""
+
+import json
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import torch
+from synthetic import NAMES, make_project, small
+
+from napari_landmarker.engine.errors import TrainingError
+from napari_landmarker.engine.landmarks import LandmarkSet
+from napari_landmarker.engine.models.configs import CascadeConfig, HourglassConfig, OriginalSCNConfig, UNetConfig
+from napari_landmarker.engine.predict import Predictor, read_info
+from napari_landmarker.engine.predict.bundle import load_network
+from napari_landmarker.engine.project import Split
+from napari_landmarker.engine.train.adopt import adopt_weights
+from napari_landmarker.engine.train.events import Control, Ending, Finished, Judged, Progress, Started
+from napari_landmarker.engine.train.fit import train_project
+from napari_landmarker.engine.train.folds import train_folds
+from napari_landmarker.engine.train.presets import write_config
+
+
+def test_folds_are_judged_on_what_they_never_saw_and_become_one_model(tmp_path):
+    project, truth = make_project(tmp_path, count=12)
+    events = []
+    name, evaluation = train_folds(project, small(60), 3, events.append)
+    assert name == "auto-folds-1"
+    assert project.models == (name,)
+    assert sum(isinstance(event, Started) for event in events) == 3
+    assert [isinstance(event, Finished) for event in events].count(True) == 1
+    assert evaluation.n_images == 9
+    # the figures are those of each fold's own model on what it did not learn from
+    members = json.loads((project.model_path(name) / "configs" / "ensemble.json").read_text())["members"]
+    errors = []
+    for member in members:
+        folder = project.model_path(name) / member
+        record = json.loads((project.runs_dir / name / f"{member}-run" / "run.json").read_text())
+        assert read_info(folder).n_train == len(record["train"]) == 6
+        predictor = Predictor.load(folder)
+        for case in record["validation"]:
+            found = predictor.predict(project.image(case)).landmarks.points
+            errors.extend(np.linalg.norm(found - truth[case], axis=1))
+    assert evaluation.overall.mean == pytest.approx(np.mean(errors))
+    assert read_info(project.model_path(name)).validation_error == pytest.approx(np.mean(errors))
+    case = project.cases_in(Split.TEST)[0].id
+    assert Predictor.load(project.model_path(name)).predict(project.image(case)).landmarks.placed.all()
+
+
+def test_a_cross_validation_that_was_stopped_goes_on_with_the_folds_that_are_left(tmp_path):
+    project, _ = make_project(tmp_path, count=8)
+    control, started = Control(), []
+
+    def listen(event):
+        started.append(isinstance(event, Started))
+        if sum(started) == 2 and isinstance(event, Progress):
+            control.ask(Ending.STOP)
+
+    assert train_folds(project, small(4), 2, listen, control, name="f") is None
+    assert not project.models
+    events = []
+    name, _ = train_folds(project, small(4), 2, events.append, name="f")
+    assert name == "f"
+    assert sum(isinstance(event, Started) for event in events) == 1
+
+
+UNET = UNetConfig(features_2d=(8,) * 5, features_3d=(8,) * 5, stride_2d=2)
+SCN = OriginalSCNConfig(la_channels_2d=8, la_depth=2, sp_channels_2d=8, sp_kernel_size_2d=3, sp_downsample_2d=8)
+
+
+@pytest.mark.parametrize(
+    "model",
+    [
+        UNET,
+        CascadeConfig(coarse=UNET, downsample_2d=1, patch_2d=16, features_2d=(8, 8)),
+        SCN,
+        HourglassConfig(channels_2d=(8, 8)),
+    ],
+    ids=lambda model: model.kind,
+)
+def test_what_belongs_to_a_landmark_is_taken_over_by_its_name(tmp_path, model):
+    """The maps of a landmark that both know are the same; those of a new one are not."""
+    from napari_landmarker.engine.predict.bundle import ModelInfo, save_bundle
+    from napari_landmarker.engine.schema import LandmarkSchema
+    from napari_landmarker.engine.train.frame import NetworkFrame
+
+    torch.manual_seed(0)
+    old = model.build(2, 1, 3).eval()
+    info = ModelInfo(
+        name="old",
+        landmarks=LandmarkSchema.from_names(["a", "b", "c"]),
+        ndim=2,
+        channels=1,
+        frame=NetworkFrame(shape=(64, 64), spacing_mm=None, multiple=32),
+        config=small(1).changed(model=model),
+        n_train=1,
+        n_validation=0,
+        validation_error=None,
+        minutes=1,
+        steps=1,
+    )
+    save_bundle(tmp_path / "old", info, old, [])
+    new = model.build(2, 1, 4).eval()
+    adopt_weights(new, tmp_path / "old", ("c", "new", "a", "b"))
+    if model.kind == "original_scn":
+        return  # its spatial configuration joins all landmarks: weights are taken over, maps are not the same
+    image = torch.randn(1, 1, 64, 64)
+    with torch.no_grad():
+        before, after = old(image), new(image)
+    before, after = (answer.maps if model.kind == "cascade" else answer for answer in (before, after))
+    assert torch.allclose(after[:, [2, 3, 0]], before, atol=1e-5)
+    assert not torch.allclose(after[:, 1], before[:, 0], atol=1e-2)
+    alike = model.build(2, 1, 3).eval()
+    adopt_weights(alike, tmp_path / "old", ("a", "b", "c"))
+    assert all(torch.equal(value, old.state_dict()[key]) for key, value in alike.state_dict().items())
+
+
+def test_a_model_with_other_landmarks_gives_a_run_a_start(tmp_path):
+    project, _ = make_project(tmp_path / "old", count=12)
+    name = train_project(project, small(100), lambda event: None)
+    base = project.model_path(name)
+    other, _ = make_project(tmp_path / "new", count=8, seed=1)
+    for case in other.cases:
+        grid = other.geometry(case.id).grid
+        points = other.annotations(case.id)
+        other.save_annotations(case.id, LandmarkSet.from_points({"dark": points.point("dark")}, grid, names=NAMES))
+    starts = []
+    for start in (None, base):
+        name = train_project(other, small(2), lambda event: None, base=start)
+        assert read_info(other.model_path(name)).names == ("dark",)
+        starts.append(read_info(other.model_path(name)).validation_error)
+    assert starts[1] < 0.5 * starts[0]
+
+
+def test_a_model_of_other_images_is_no_start(tmp_path):
+    project, _ = make_project(tmp_path / "flat", count=4)
+    name = train_project(project, small(1), lambda event: None)
+    volumes, _ = make_project(tmp_path / "deep", ndim=3, count=4)
+    with pytest.raises(TrainingError, match="begin with another model"):
+        train_project(volumes, small(1), lambda event: None, base=project.model_path(name))
+
+
+def test_early_stopping_ends_a_run_that_gets_no_better(tmp_path):
+    project, _ = make_project(tmp_path, count=8)
+    events = []
+    from napari_landmarker.engine.train.config import OptimiserConfig
+
+    still = OptimiserConfig(learning_rate=1e-12, ema=0.0)
+    train_project(project, small(40, validations=20, patience=2, optimiser=still), events.append)
+    assert sum(isinstance(event, Judged) for event in events) <= 5
+
+
+def test_two_processes_train_as_one(tmp_path):
+    """The same images in the same steps: the errors of one process and of two are alike, and so is what is saved."""
+    project, _ = make_project(tmp_path, count=16)
+    write_config(tmp_path / "c.yaml", small(30, validations=2, precision="float32"))
+    command = [sys.executable, "-m", "napari_landmarker", "train", str(project.root), "--config"]
+    for devices in ("1", "2"):
+        done = subprocess.run(
+            [*command, str(tmp_path / "c.yaml"), "--devices", devices, "--events", "jsonl"],
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 0, done.stderr
+        lines = [json.loads(line) for line in done.stdout.splitlines()]
+        assert [line["event"] for line in lines].count("finished") == 1
+    assert project.models == ("auto-1", "auto-2")
+    infos = [read_info(project.model_path(name)) for name in project.models]
+    assert infos[0].steps == infos[1].steps == 30
+    assert infos[1].validation_error == pytest.approx(infos[0].validation_error, rel=0.5, abs=0.3)
+    networks = [load_network(project.model_path(info.name), info).state_dict() for info in infos]
+    for key, value in networks[0].items():
+        assert (value - networks[1][key]).abs().mean() < 0.05

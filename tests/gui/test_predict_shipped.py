@@ -1,0 +1,66 @@
+"""A model that comes with the program is there before anything is trained."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from pytestqt.qtbot import QtBot
+from qtpy.QtCore import QPoint, Qt
+from untrained import untrained
+from window import NAMES
+
+from napari_landmarker.engine import model_folders
+from napari_landmarker.engine.landmarks import LandmarkStatus
+from napari_landmarker.engine.project import Project
+from napari_landmarker.engine.schema import LandmarkSchema
+from napari_landmarker.gui.widget import LandmarkerWidget
+
+
+@pytest.fixture
+def shipped(tmp_path: Path, project_2d: Project, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Two models for flat images: one that knows two landmarks of the project, and one that knows none."""
+    folder = tmp_path / "shipped"
+    grid = project_2d.geometry(project_2d.cases[0].id).grid
+    untrained(folder / "heads", LandmarkSchema.from_names([*NAMES[:2], "elbow"]), grid)
+    untrained(folder / "hands", LandmarkSchema.from_names(["thumb"]), grid)
+    monkeypatch.setattr(model_folders, "SHIPPED_DIR", folder)
+    return folder
+
+
+def test_predict_with_a_shipped_model_before_any_training(
+    widget: LandmarkerWidget, project_2d: Project, shipped: Path, qtbot: QtBot, told: list[str]
+) -> None:
+    session, panel = widget.session, widget.predict
+    session.open_project(project_2d)
+    widget.tabs.setCurrentWidget(panel)
+    combo = panel.models.combo
+    assert [combo.itemText(row) for row in range(combo.count())] == ["heads (comes with the program)"]
+    assert combo.currentIndex() == 0
+    known = panel.models.about.text().replace("\u200b", "")
+    assert known.startswith(f"Finds {NAMES[0]}, {NAMES[1]} of this project. Learnt from 2 images")
+    qtbot.mouseClick(panel.one, Qt.MouseButton.LeftButton, pos=QPoint(5, 5))
+    qtbot.waitUntil(lambda: panel.task is None, timeout=60_000)
+    assert told == []
+    case_id = str(session.case_id)
+    saved = project_2d.predictions(case_id, "heads")
+    assert saved is not None
+    assert [saved.status_of(name) for name in NAMES] == [
+        *[LandmarkStatus.PREDICTED] * 2,
+        *[LandmarkStatus.UNPLACED] * (len(NAMES) - 2),
+    ]
+    assert widget.report.make.isEnabled()
+
+
+def test_a_model_of_the_project_comes_first_and_either_can_be_chosen(
+    widget: LandmarkerWidget, project_2d: Project, shipped: Path
+) -> None:
+    grid = project_2d.geometry(project_2d.cases[0].id).grid
+    untrained(project_2d.model_path("auto-1"), project_2d.schema, grid)
+    widget.session.open_project(project_2d)
+    combo = widget.predict.models.combo
+    assert combo.currentText() == widget.session.model == "auto-1"
+    combo.setCurrentIndex(1)
+    combo.activated.emit(1)
+    assert widget.session.model == "heads"
+    assert widget.report.models.combo.currentText() == "heads (comes with the program)"
