@@ -30,15 +30,16 @@ from napari_landmarker.engine.visualize import detection_report, inspection_plot
 NAMES = ["optic_disc_centre", "fovea"]
 
 
-def read_points(split: str) -> tuple[list[Path], np.ndarray]:
-    """The photographs of a split and their landmarks, ``(N, 2, 2)`` as (y, x)."""
+def read_points(split: str, most: int | None) -> tuple[list[Path], np.ndarray]:
+    """The photographs of a split, at most so many, and their landmarks, ``(N, 2, 2)`` as (y, x)."""
     folder = SAMPLES[2].folder
     points: dict[str, dict[str, list[float]]] = {}
     with (folder / "landmarks.csv").open(newline="", encoding="utf-8") as file:
         for row in csv.DictReader(file):
             if row["split"] == split:
                 points.setdefault(row["image"], {})[row["landmark"]] = [float(row["y"]), float(row["x"])]
-    return [folder / name for name in points], np.array([[of[name] for name in NAMES] for of in points.values()])
+    kept = list(points)[:most]
+    return [folder / image for image in kept], np.array([[points[image][name] for name in NAMES] for image in kept])
 
 
 def main(epochs: int, size: tuple[int, int], channels: int, images: int | None, out: Path) -> float:
@@ -57,11 +58,11 @@ def main(epochs: int, size: tuple[int, int], channels: int, images: int | None, 
             RandGaussianNoised(keys=("image",), std=0.05, prob=0.5),
         ]
     )  # fmt: skip
-    train_paths, train_points = read_points("train")
-    test_paths, test_points = read_points("test")
+    train_paths, train_points = read_points("train", images)
+    test_paths, test_points = read_points("test", images)
     options = {"spatial_dims": 2, "class_names": NAMES, "dim_img": size, "channels": 1}
-    train_set = LandmarkDataset(train_paths[:images], train_points[:images], transform=transform, **options)
-    test_set = LandmarkDataset(test_paths[:images], test_points[:images], **options)
+    train_set = LandmarkDataset(train_paths, train_points, transform=transform, **options)
+    test_set = LandmarkDataset(test_paths, test_points, **options)
 
     # Listing 2: heatmaps whose widths are learnt with the network.
     generator = GaussianHeatmapGenerator(nb_landmarks=len(NAMES), sigmas=3.0, heatmap_size=size, learnable=True)

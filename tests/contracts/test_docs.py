@@ -45,6 +45,25 @@ def test_the_example_in_the_readme_prints_what_it_says(repository, capsys):
     assert capsys.readouterr().out.strip() == block.rsplit("# ", 1)[1].strip()
 
 
+def test_the_listings_in_the_readme_are_those_of_the_script(repository):
+    blocks = re.findall(r"```python\n(.*?)```", (repository / "README.md").read_text(), re.S)
+    (block,) = [block for block in blocks if "detection_report" in block]
+    script = (repository / "docs" / "tutorials" / "paper_listings.py").read_text()
+    lines = {line.strip() for line in script.splitlines()}
+    shown = [line.strip() for line in block.splitlines() if line.strip() and not line.startswith("#")]
+    assert len(re.findall(r"^# \d\. ", block, re.M)) == len(re.findall(r"# Listing \d:", script)) == 6
+    assert [line for line in shown if line not in lines] == []
+
+
+def test_the_readme_says_what_each_preset_is(repository):
+    from napari_landmarker.engine.train.presets import PRESETS
+
+    rows = re.findall(r"^\| `([a-z-]+)` \| (.*) \|$", (repository / "README.md").read_text(), re.M)
+    assert {name: words for name, words in rows if name in PRESETS} == {
+        preset.name: preset.description for preset in PRESETS.values()
+    }
+
+
 def test_shell_scripts_are_sound(repository):
     for script in [*(repository / "scripts").glob("*.sh"), repository / ".ci" / "run"]:
         shell = "bash" if script.name == "run" else "sh"

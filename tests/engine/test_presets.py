@@ -28,6 +28,7 @@ TINY = {
     "unet": {"features_2d": (8,) * 5, "features_3d": (8,) * 5, "stride_2d": 1, "stride_3d": 1},
     "original_scn": SCN,
     "scn": SCN,
+    "prob_scn": SCN,
     "coordinate": {"features_2d": (8, 16), "features_3d": (8, 16), "fold_2d": 1},
     "cascade": {"features_2d": (8, 16), "features_3d": (8, 16), "patch_2d": 16, "patch_3d": 8, "patch_stride_2d": 1},
 }

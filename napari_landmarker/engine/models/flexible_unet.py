@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 
 from monai.networks.nets.flexible_unet import FLEXUNET_BACKBONE, FlexibleUNet
 from torch import Tensor, nn
@@ -60,11 +61,41 @@ class HeatmapFlexibleUNet(HeatmapNetwork):
             )
         )
         normalise_in_groups(self.net)
+        open_short_cuts(self.net)
 
     def maps(self, folded: Tensor) -> Tensor:
         """Logits ``(B, L, *grid)`` for ``(B, C * stride^D, *grid)``."""
         logits: Tensor = self.net(folded)
         return logits
+
+
+class ShortCut(nn.Module):
+    """Every ``stride``-th pixel, with channels of zeros beside: the short cut of residual networks without weights.
+
+    MONAI's own is the same but cuts the gradient off, and cannot be exported.
+
+    Args:
+        channels: of the answer.
+        stride: in pixels.
+    """
+
+    def __init__(self, channels: int, stride: int) -> None:
+        super().__init__()
+        self.channels, self.stride = channels, stride
+
+    def forward(self, values: Tensor) -> Tensor:
+        """``(B, channels, *ceil(space / stride))`` for ``(B, C, *space)``, ``C`` not above ``channels``."""
+        ndim = values.ndim - 2
+        coarse = values[(slice(None), slice(None), *[slice(None, None, self.stride)] * ndim)]
+        return nn.functional.pad(coarse, [0, 0] * ndim + [0, self.channels - coarse.shape[1]])
+
+
+def open_short_cuts(module: nn.Module) -> None:
+    """Replace every short cut of MONAI's that has no weights by a `ShortCut`."""
+    for part in module.modules():
+        cut = getattr(part, "downsample", None)
+        if isinstance(cut, partial):
+            part.downsample = ShortCut(cut.keywords["planes"], cut.keywords["stride"])
 
 
 def normalise_in_groups(module: nn.Module) -> None:

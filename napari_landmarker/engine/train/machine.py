@@ -18,7 +18,7 @@ SHARE = 0.6
 #: Activations (see `cost.unet_elements`) that are learnt from in a second, by device; on a CPU for each core. Measured
 #: on cores of server processors, and on one H100; only their order matters, as choices are far apart.
 _RATES: dict[Device, dict[int, float]] = {
-    "cpu": {2: 27e6, 3: 14e6},
+    "cpu": {2: 27e6, 3: 24e6},
     "mps": {2: 150e6, 3: 60e6},
     "cuda": {2: 800e6, 3: 400e6},
 }
