@@ -242,7 +242,7 @@ class Project:
         return self.models_dir / name
 
     def find_model(self, model: str | Path) -> Path:
-        """The folder of a model: of this project or shipped by its name, of any by its path; ProjectError if none is."""
+        """The folder of a model: of this project or shipped, by name, or of any by path; ProjectError if none is."""
         own = self.model_path(str(model))
         folder = own if own.is_dir() else named_model(model)
         if folder is None:

@@ -32,7 +32,9 @@ def test_every_command_of_the_readme_is_a_command_with_these_options(repository)
 
     commands = get_command(app).commands
     options = {name: {o for p in command.params for o in p.opts} for name, command in commands.items()}
-    rows = re.findall(r"`napari-landmarker (\w+)([^`]*)`", (repository / "README.md").read_text())
+    readme = (repository / "README.md").read_text()
+    rows = re.findall(r"`napari-landmarker (\w+)([^`]*)`", readme)
+    rows += re.findall(r"^napari-landmarker (\w+)([^#\n]*)", readme, re.M)
     assert {name for name, _ in rows} == set(commands)
     for name, words in rows:
         assert set(re.findall(r"--[a-z-]+", words)) <= options[name], name

@@ -15,8 +15,8 @@ import pytest
 import torch
 from untrained import CASCADE, COVARIANCES, CURVE, MAPS, NAMES, NETWORKS, info_of, make_model, noise_images
 
-from napari_landmarker.engine.errors import ModelError
-from napari_landmarker.engine.io import read_image, read_landmarks
+from napari_landmarker.engine.errors import AnnotationError, ModelError
+from napari_landmarker.engine.io import read_image, read_landmarks, write_landmarks
 from napari_landmarker.engine.predict import Predictor, read_info
 from napari_landmarker.engine.predict.bundle import INFO, WEIGHTS, load_network, read_curve
 from napari_landmarker.engine.predict.monai_config import metadata
@@ -271,3 +271,19 @@ def test_a_batch_of_several_images_is_read_one_by_one(tmp_path):
     )
     evaluator.run()
     assert_same_points(tmp_path / "model", images, tmp_path / "out")
+
+
+def test_a_file_that_holds_what_a_person_placed_is_left_alone_by_monais_run(tmp_path):
+    from napari_landmarker.engine.predict.monai_bundle import SaveLandmarks
+
+    make_model(tmp_path / "model", MAPS, 2)
+    image = noise_images(tmp_path / "images", 2, count=1)[0]
+    landmarks = Predictor.load(tmp_path / "model", "cpu").predict(read_image(image)).landmarks
+    save = SaveLandmarks(tmp_path / "out")
+    item = {"path": str(image), "landmarks": landmarks}
+    saved = Path(save(save(item))["saved"])  # predictions are replaced by predictions
+    write_landmarks(landmarks.with_point(NAMES[0], (2, 3)), saved, image)
+    before = saved.read_bytes()
+    with pytest.raises(AnnotationError, match="placed by a person"):
+        save(item)
+    assert saved.read_bytes() == before

@@ -25,20 +25,26 @@ SCN = {"la_channels_2d": 8, "la_channels_3d": 8, "la_depth": 2, "sp_channels_2d"
        "stride_2d": 1, "stride_3d": 1}  # fmt: skip
 #: What is changed in the network of each kind to make it tiny.
 TINY = {
-    "unet": {"features_2d": (8,) * 5, "features_3d": (8,) * 5, "stride_2d": 1, "stride_3d": 1},
+    "unet": {"features_2d": (8, 8, 8, 8, 16), "features_3d": (8, 8, 8, 8, 16), "stride_2d": 1, "stride_3d": 1},
     "original_scn": SCN,
     "scn": SCN,
-    "prob_scn": SCN,
+    "prob_scn": SCN | {"la_channels_2d": 16, "la_channels_3d": 16},
     "coordinate": {"features_2d": (8, 16), "features_3d": (8, 16), "fold_2d": 1},
     "cascade": {"features_2d": (8, 16), "features_3d": (8, 16), "patch_2d": 16, "patch_3d": 8, "patch_stride_2d": 1},
 }
 #: Steps of each stage, in 2D and in 3D.
-STEPS = {"adaptive": (90, 100), "coordinate": (120, 90), "cascade": (40, 40)}
+STEPS = {
+    "adaptive": (90, 100),
+    "adaloss": (60, 75),
+    "soft-argmax": (120, 120),
+    "coordinate": (120, 90),
+    "cascade": (40, 40),
+}
 RATE = 6e-3
 
 
 def tiny(config):
-    """The configuration with a tiny network; all else stays."""
+    """The configuration with a tiny network of the same kind; all else stays."""
     model = config.model.model_dump() | TINY[config.model.kind]
     if "coarse" in model:
         model["coarse"] |= TINY["unet"]

@@ -4,9 +4,9 @@ import shutil
 
 import numpy as np
 import pytest
+from plain_model import untrained
 from synthetic import NAMES, make_project
 from typer.testing import CliRunner
-from untrained import untrained
 
 from napari_landmarker.cli import app
 from napari_landmarker.engine import model_folders

@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from plain_model import untrained
 from pytestqt.qtbot import QtBot
 from qtpy.QtCore import QPoint, Qt
-from untrained import untrained
 from window import NAMES
 
 from napari_landmarker.engine import model_folders

@@ -14,7 +14,6 @@ from napari_landmarker.engine.heatmap.generator import HeatmapGenerator
 from napari_landmarker.engine.heatmap.mask import PixelMaskGenerator
 from napari_landmarker.engine.heatmap.moments import map_moments, per_landmark
 from napari_landmarker.engine.heatmap.spatial_mean import coord_soft_argmax
-from napari_landmarker.engine.heatmap.spread import at_least_a_pixel
 from napari_landmarker.engine.losses.configs import CrossEntropyConfig
 from napari_landmarker.engine.losses.presence import keep, reduced, reduced_per_map
 from napari_landmarker.engine.models.base import covariance_stacks, heatmap_stacks
@@ -28,6 +27,8 @@ UNITS = 64
 PRICED = ("gaussian_heatmap_l2", "generalized_normal_heatmap")
 #: Distances well below this, in heatmap pixels, count as their squares: near its end a run is not shaken by their sign.
 SMOOTH_PX = 0.1
+#: Added to the variances of maps whose points are judged, square heatmap pixels: no landmark is known better.
+LEAST_VARIANCE = 0.01
 
 
 class Objective(nn.Module):
@@ -196,9 +197,12 @@ def mean_and_covariance(maps: Tensor) -> tuple[Tensor, Tensor]:
     """Of the softmax over maps ``(B, L, *grid)``, as of any distribution: ``(B, L, D)`` and ``(B, L, D, D)``.
 
     Not the unbiased covariance of a sample: what lies in two pixels of one axis would be as wide however it is shared.
+    And all but without the floor of a pixel that is right for reading: under it a map in a single pixel would be as
+    good an answer as one whose mean is exact, and a likelihood would settle there.
     """
     found = map_moments(maps, "softmax", 1.0)
-    return per_landmark(found.mean, maps), per_landmark(at_least_a_pixel(found.second), maps)
+    unit = torch.eye(maps.ndim - 2, dtype=found.second.dtype, device=maps.device)
+    return per_landmark(found.mean, maps), per_landmark(found.second + LEAST_VARIANCE * unit, maps)
 
 
 def nearest(found: Tensor, points: Tensor) -> Tensor:
