@@ -20,7 +20,8 @@ demo: $(STAMP) ## The main job on real images: train, predict, report, window (D
 	@$(BIN)/napari-landmarker demo --dims $(DIMS) --out "$(OUT)"
 
 test: setup ## The whole test suite, windows included
-	@$(BIN)/python -m pytest
+	@$(BIN)/python -m pytest -n 2 --dist loadfile tests/engine tests/state tests/contracts
+	@$(BIN)/python -m pytest tests/gui
 
 lint: $(STAMP) ## ruff, mypy and the direction of imports
 	@$(BIN)/ruff check .

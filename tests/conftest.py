@@ -8,6 +8,8 @@ from hypothesis import settings
 
 # Threads of torch that wait must sleep, or tests that start programs of their own take turns with them.
 os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
+if "PYTEST_XDIST_WORKER" in os.environ:  # as many tests as cores run at once
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 settings.register_profile("project", deadline=None, derandomize=True)
 settings.load_profile("project")

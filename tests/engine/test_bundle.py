@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from untrained import CASCADE, COVARIANCES, CURVE, MAPS, NAMES, NETWORKS, info_of, make_model, noise_images
+from tiny_models import CASCADE, COVARIANCES, CURVE, MAPS, NAMES, NETWORKS, info_of, make_model, noise_images
 
 from napari_landmarker.engine.errors import AnnotationError, ModelError
 from napari_landmarker.engine.io import read_image, read_landmarks, write_landmarks

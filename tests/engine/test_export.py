@@ -9,7 +9,7 @@ import onnx
 import onnxruntime
 import pytest
 import torch
-from untrained import CASCADE, COVARIANCES, MAPS, NAMES, POINTS, info_of, make_model, noise_images
+from tiny_models import CASCADE, COVARIANCES, MAPS, NAMES, POINTS, info_of, make_model, noise_images
 
 from napari_landmarker.cli import app
 from napari_landmarker.engine.errors import ModelError, ProjectError

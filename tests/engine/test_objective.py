@@ -27,7 +27,7 @@ from napari_landmarker.engine.losses.configs import (
 from napari_landmarker.engine.models.cascade import CascadeAnswer
 from napari_landmarker.engine.models.configs import CascadeConfig, CholeskyHourglassConfig, CoordinateRegressionConfig
 from napari_landmarker.engine.train.config import TrainConfig
-from napari_landmarker.engine.train.objective import UNITS, Objective
+from napari_landmarker.engine.train.objective import LEAST_VARIANCE, UNITS, Objective
 
 SPACES = {2: (20, 23), 3: (13, 14, 15)}
 POINTS = {2: [(8.3, 11.6), (12.0, 9.5), (9.9, 13.2)], 3: [(6.3, 7.8, 6.6), (5.5, 6.0, 7.2), (7.1, 6.6, 8.0)]}
@@ -130,8 +130,11 @@ def test_points_that_are_read_from_maps_are_compared_in_heatmap_pixels(ndim, str
     true = (found[None] + 0.5) * stride - 0.5 + stride * 2.0
     loss = made(TrainConfig(loss=L1Config(of="points")), ndim, stride)(maps, true)
     assert loss.item() == pytest.approx(2.0, abs=2e-3)
-    loss = made(TrainConfig(loss=MultivariateGaussianNLLConfig()), ndim, stride)(maps, true)
-    assert loss.item() == pytest.approx(0.5 * ndim * 4, rel=2e-3)
+    loss, variance = (
+        made(TrainConfig(loss=MultivariateGaussianNLLConfig()), ndim, stride)(maps, true),
+        1 + LEAST_VARIANCE,
+    )
+    assert loss.item() == pytest.approx(0.5 * ndim * (math.log(variance) + 4 / variance), rel=2e-3)
 
 
 @pytest.mark.parametrize("ndim", [2, 3])

@@ -28,15 +28,15 @@ TINY = {
     "unet": {"features_2d": (8, 8, 8, 8, 16), "features_3d": (8, 8, 8, 8, 16), "stride_2d": 1, "stride_3d": 1},
     "original_scn": SCN,
     "scn": SCN,
-    "prob_scn": SCN | {"la_channels_2d": 16, "la_channels_3d": 16},
+    "prob_scn": SCN,
     "coordinate": {"features_2d": (8, 16), "features_3d": (8, 16), "fold_2d": 1},
-    "cascade": {"features_2d": (8, 16), "features_3d": (8, 16), "patch_2d": 16, "patch_3d": 8, "patch_stride_2d": 1},
+    "cascade": {"features_2d": (8, 16), "features_3d": (8, 16), "patch_2d": 16, "patch_3d": 12, "patch_stride_2d": 1},
 }
 #: Steps of each stage, in 2D and in 3D.
 STEPS = {
     "adaptive": (90, 100),
     "adaloss": (60, 75),
-    "soft-argmax": (120, 120),
+    "soft-argmax": (90, 90),
     "coordinate": (120, 90),
     "cascade": (40, 40),
 }

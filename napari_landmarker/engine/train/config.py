@@ -13,7 +13,7 @@ from napari_landmarker.engine.transforms import AugmentationConfig
 
 
 class _Config(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
 class FrameConfig(_Config):

@@ -49,7 +49,7 @@ def make_trainer(config: TrainConfig, machines: Machines, folder: Path, callback
             accelerator="auto",
             devices=machines.devices,
             num_nodes=machines.num_nodes,
-            strategy="ddp" if several else "auto",
+            strategy="ddp_find_unused_parameters_true" if several else "auto",
             precision=precision_of(config),
             max_epochs=-1,
             callbacks=[callback],
