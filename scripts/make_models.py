@@ -69,10 +69,11 @@ RECIPES = (
         TrainConfig(
             preset="fundus",
             reasons=("A network of 3.6 MB that looks at the whole photograph, so that the model can ship.",),
-            max_minutes=25,
+            max_minutes=7,
             frame=FrameConfig(budget_2d=173_000),
             model=UNetConfig(features_2d=(32, 32, 64, 96, 128), stride_2d=4),
             target=GaussianTargetConfig(sigma=1.0),
+            optimiser=OptimiserConfig(ema=0.995),
         ),
         "Trained on photographs of the Indian Diabetic Retinopathy Image Dataset (IDRiD): P. Porwal, S. Pachade, "
         "R. Kamble, M. Kokare, G. Deshmukh, V. Sahasrabuddhe, F. Meriaudeau, Data 3(3):25, 2018, "
@@ -86,12 +87,12 @@ RECIPES = (
         40,
         TrainConfig(
             preset="hippocampus",
-            reasons=("A network of 4.5 MB that sees volumes at 1 mm per pixel, so that the model can ship.",),
-            max_minutes=20,
-            frame=FrameConfig(budget_3d=99_000),
-            model=UNetConfig(features_3d=(16, 32, 48, 64, 64), stride_3d=1),
+            reasons=("A small network that sees volumes at 1 mm per pixel, so that the model can ship.",),
+            max_minutes=7,
+            frame=FrameConfig(budget_3d=148_000),
+            model=UNetConfig(features_3d=(8, 16, 32, 64, 96), stride_3d=1),
             target=GaussianTargetConfig(sigma=1.5),
-            optimiser=OptimiserConfig(batch_size_3d=2),
+            optimiser=OptimiserConfig(batch_size_3d=2, ema=0.995),
         ),
         "Trained on volumes of the Medical Segmentation Decathlon, task 04 (Hippocampus): M. Antonelli et al., Nature "
         "Communications 13:4128, 2022, <https://doi.org/10.1038/s41467-022-30695-9>, licensed under CC BY-SA 4.0 "

@@ -19,6 +19,7 @@ from napari_landmarker.terminal import training_bar
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from napari_landmarker.engine.metrics import Evaluation
     from napari_landmarker.engine.project import Project
     from napari_landmarker.engine.train.config import TrainConfig
     from napari_landmarker.engine.train.events import Control, Event, Listener
@@ -156,9 +157,13 @@ def _training(project: Project, settings: Settings, base: Path | None, devices: 
 
 def _resuming(project: Project, devices: int, num_nodes: int) -> Work:
     def work(listener: Listener, control: Control) -> str | None:
-        from napari_landmarker.engine.train.fit import resume_project
+        from napari_landmarker.engine.train.fit import resume_project, unfinished_runs
+        from napari_landmarker.engine.train.folds import resume_folds, unfinished_folds
         from napari_landmarker.engine.train.trainer import Machines
 
+        folds = unfinished_folds(project)
+        if folds is not None and not unfinished_runs(project):
+            return _said(resume_folds(project, folds, listener, control))
         return resume_project(project, listener, control, machines=Machines(devices, num_nodes))
 
     return work
@@ -169,26 +174,30 @@ def _folding(project: Project, settings: Settings, count: int) -> Work:
         config = settings.configuration(project)
         from napari_landmarker.engine.train.folds import train_folds
 
-        done = train_folds(project, config, count, listener, control)
-        if done is None:
-            return None
-        name, evaluation = done
-        overall = evaluation.overall
-        if overall.mean is not None:
-            typer.echo(
-                f"{count} folds, {overall.n} points of {evaluation.n_images} images that their models never saw: "
-                f"mean error {overall.mean:.2f} {evaluation.unit}",
-                err=True,
-            )
-        return name
+        return _said(train_folds(project, config, count, listener, control))
 
     return work
+
+
+def _said(done: tuple[str, Evaluation] | None) -> str | None:
+    """Say what a cross-validation found, beside the events."""
+    if done is None:
+        return None
+    name, evaluation = done
+    overall = evaluation.overall
+    if overall.mean is not None:
+        typer.echo(
+            f"{overall.n} points of {evaluation.n_images} images that their models never saw: "
+            f"mean error {overall.mean:.2f} {evaluation.unit}",
+            err=True,
+        )
+    return name
 
 
 def _told(work: Work, events: EventFormat | None) -> str | None:
     """Do the work and say how it goes, to a program or in a bar."""
     from napari_landmarker.engine.errors import LandmarkerError
-    from napari_landmarker.engine.train.events import Control, Failed
+    from napari_landmarker.engine.train.events import Control, Ending, Failed
 
     control = Control()
     try:
@@ -204,7 +213,8 @@ def _told(work: Work, events: EventFormat | None) -> str | None:
             _write_line(Failed(str(error)))
         raise
     if name is None and control.ending is not None:
-        typer.echo("Cancelled: nothing was kept.")
+        kept = control.ending is Ending.STOP
+        typer.echo("Stopped: go on with --resume." if kept else "Cancelled: nothing was kept.")
     return name
 
 

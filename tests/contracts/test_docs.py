@@ -7,7 +7,16 @@ import pytest
 
 
 @pytest.mark.parametrize(
-    "name", ["README.md", "CONTRIBUTING.md", "CHANGELOG.md", "docs/formats.md", "docs/images.md", "docs/datasets.md"]
+    "name",
+    [
+        "README.md",
+        "CONTRIBUTING.md",
+        "CHANGELOG.md",
+        "docs/formats.md",
+        "docs/images.md",
+        "docs/datasets.md",
+        "docs/models.md",
+    ],
 )
 def test_links_into_the_repository_lead_somewhere(repository, name):
     links = re.findall(r"\]\(([^)#]+)\)", (repository / name).read_text())

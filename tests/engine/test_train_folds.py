@@ -18,7 +18,7 @@ from napari_landmarker.engine.project import Split
 from napari_landmarker.engine.train.adopt import adopt_weights
 from napari_landmarker.engine.train.events import Control, Ending, Finished, Judged, Progress, Started
 from napari_landmarker.engine.train.fit import train_project
-from napari_landmarker.engine.train.folds import train_folds
+from napari_landmarker.engine.train.folds import resume_folds, train_folds, unfinished_folds
 from napari_landmarker.engine.train.presets import write_config
 
 
@@ -57,12 +57,17 @@ def test_a_cross_validation_that_was_stopped_goes_on_with_the_folds_that_are_lef
         if sum(started) == 2 and isinstance(event, Progress):
             control.ask(Ending.STOP)
 
-    assert train_folds(project, small(4), 2, listen, control, name="f") is None
+    assert unfinished_folds(project) is None
+    assert train_folds(project, small(4), 2, listen, control) is None
     assert not project.models
+    name = unfinished_folds(project)
+    plan = json.loads((project.runs_dir / name / "folds.json").read_text())
+    project.set_split(project.cases_in(Split.TEST)[0].id, Split.TRAIN)  # what was held out stays held out
     events = []
-    name, _ = train_folds(project, small(4), 2, events.append, name="f")
-    assert name == "f"
+    assert resume_folds(project, name, events.append)[1].n_images == sum(map(len, plan["held_out"]))
+    assert project.models == (name,)
     assert sum(isinstance(event, Started) for event in events) == 1
+    assert unfinished_folds(project) is None
 
 
 UNET = UNetConfig(features_2d=(8,) * 5, features_3d=(8,) * 5, stride_2d=2)

@@ -124,12 +124,17 @@ def unfinished_run(project: Project, name: str | None = None) -> RunFolder:
     Raises:
         TrainingError: if there is none.
     """
-    runs = [RunFolder(path) for path in project.runs_dir.glob("*" if name is None else name)]
-    unfinished = [run for run in runs if run.is_unfinished]
+    unfinished = [run for run in unfinished_runs(project) if name in (None, run.path.name)]
     if not unfinished:
         which = "no unfinished run" if name is None else f"no unfinished run '{name}'"
         raise TrainingError(f"{project.root.name} has {which}: train anew, without --resume.")
-    return max(unfinished, key=lambda run: (run.path / "checkpoint.pt").stat().st_mtime)
+    return unfinished[-1]
+
+
+def unfinished_runs(project: Project) -> list[RunFolder]:
+    """The folders of runs that can be gone on with, the last one last."""
+    runs = [RunFolder(path) for path in project.runs_dir.glob("*")]
+    return sorted((run for run in runs if run.is_unfinished), key=lambda run: run.kept_at)
 
 
 def record_of(

@@ -68,6 +68,11 @@ class RunFolder:
         """Whether there is something to go on with."""
         return (self.path / RECORD).exists() and (self.path / CHECKPOINT).exists()
 
+    @property
+    def kept_at(self) -> float:
+        """When its state was last kept, seconds since 1970."""
+        return (self.path / CHECKPOINT).stat().st_mtime
+
     def begin(self, record: RunRecord, config: TrainConfig) -> None:
         """Write what the run is about; ProjectError if that fails."""
         write_json(self.path / RECORD, record.model_dump(mode="json"))

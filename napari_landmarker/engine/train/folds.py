@@ -1,10 +1,17 @@
-"""Cross-validation: a model for every fold, judged on the cases it never saw, and all of them as one ensemble."""
+"""Cross-validation: a model for every fold, judged on the cases it never saw, and all of them as one ensemble.
+
+A cross-validation has a folder among the project's runs: ``folds.json`` (`FoldsPlan`), ``config.yaml``, and for each
+fold the folder of its run and, when that is done, its model.
+"""
 
 from __future__ import annotations
 
 import shutil
 
-from napari_landmarker.engine.io.atomic import require_writable, write_json
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from napari_landmarker.engine.errors import TrainingError
+from napari_landmarker.engine.io.atomic import read_json, require_writable, write_json
 from napari_landmarker.engine.metrics import CaseResult, Evaluation, evaluate
 from napari_landmarker.engine.predict import Predictor, read_info
 from napari_landmarker.engine.predict.ensemble import save_ensemble
@@ -13,28 +20,39 @@ from napari_landmarker.engine.train.choice import choose_folds
 from napari_landmarker.engine.train.config import TrainConfig
 from napari_landmarker.engine.train.events import Control, Ending, Event, Finished, Listener
 from napari_landmarker.engine.train.fit import record_of
-from napari_landmarker.engine.train.folder import RunFolder
+from napari_landmarker.engine.train.folder import CONFIG, RunFolder
+from napari_landmarker.engine.train.presets import read_config, write_config
 from napari_landmarker.engine.train.run import Run
 from napari_landmarker.engine.train.trainer import Machines
 
 SPLIT = "cross-validation"
+PLAN = "folds.json"
+
+
+class FoldsPlan(BaseModel):
+    """Who is held out when; it stays as it is though cases are added later.
+
+    Attributes:
+        model: name that the ensemble is to have.
+        train: ids of the cases that each fold learns from.
+        held_out: ids of the cases that each fold is judged on.
+    """
+
+    model_config = ConfigDict(frozen=True)
+
+    model: str
+    train: tuple[tuple[str, ...], ...]
+    held_out: tuple[tuple[str, ...], ...]
 
 
 def train_folds(
-    project: Project,
-    config: TrainConfig,
-    count: int,
-    listener: Listener,
-    control: Control | None = None,
-    *,
-    name: str | None = None,
+    project: Project, config: TrainConfig, count: int, listener: Listener, control: Control | None = None
 ) -> tuple[str, Evaluation] | None:
     """Train a model for every fold and save them as one ensemble, with the figures of the cross-validation.
 
     All annotated cases of the train and the validation split are held out once. A fold's model is the last of its run,
     not the one that did best on what is held out, so that these figures are of cases it never saw. The minutes of the
-    configuration are for all folds together. A fold that was done, or begun, by a run of the same name is not begun
-    again.
+    configuration are for all folds together.
 
     Args:
         project: the project.
@@ -42,7 +60,6 @@ def train_folds(
         count: number of folds.
         listener: takes the events of all folds.
         control: asks for the end: a stop keeps the folds that are done, to go on with later, a cancel keeps nothing.
-        name: of the ensemble; that of an unfinished one to go on with it.
 
     Returns:
         The ensemble's name and the evaluation of the held-out cases; None if it was ended by a person.
@@ -50,31 +67,79 @@ def train_folds(
     Raises:
         TrainingError: for folds that are not possible; and as `train_project`.
     """
-    control = control or Control()
     require_writable(project.models_dir)
-    name = name or project.new_model_name(f"{config.preset}-folds")
+    folds = choose_folds(project, count, config.seed)
     share = config.changed(max_minutes=config.max_minutes / count, patience=None)
     if config.max_steps is not None:
         share = share.changed(max_steps=-(-config.max_steps // count))
-    members, results = [], []
-    for number, (train, held_out) in enumerate(choose_folds(project, count, config.seed), start=1):
+    plan = FoldsPlan(
+        model=project.new_model_name(f"{config.preset}-folds"),
+        train=tuple(tuple(case.id for case in train) for train, _ in folds),
+        held_out=tuple(tuple(case.id for case in out) for _, out in folds),
+    )
+    folder = project.runs_dir / plan.model
+    write_config(folder / CONFIG, share)
+    write_json(folder / PLAN, plan.model_dump(mode="json"))
+    return _go_on(project, plan, share, listener, control or Control())
+
+
+def unfinished_folds(project: Project) -> str | None:
+    """Name of the last cross-validation that was begun and not finished; None if there is none."""
+    begun = [path for path in project.runs_dir.glob(f"*/{PLAN}") if not project.model_path(path.parent.name).exists()]
+    return max(begun, key=lambda path: path.stat().st_mtime).parent.name if begun else None
+
+
+def resume_folds(
+    project: Project, name: str, listener: Listener, control: Control | None = None
+) -> tuple[str, Evaluation] | None:
+    """Go on with a cross-validation: with the fold that was cut off, and those after it.
+
+    Args:
+        project: the project.
+        name: of the cross-validation.
+        listener: takes the events of all folds that are left.
+        control: as for `train_folds`.
+
+    Returns:
+        As `train_folds`.
+
+    Raises:
+        TrainingError: if its files are damaged, or a case is gone.
+    """
+    folder = project.runs_dir / name
+    try:
+        plan = FoldsPlan.model_validate(read_json(folder / PLAN, "a cross-validation", TrainingError))
+    except ValidationError as error:
+        raise TrainingError(f"{folder / PLAN} is damaged: train anew, without --resume.") from error
+    known = {case.id for case in project.cases}
+    gone = next((case for fold in plan.held_out for case in fold if case not in known), None)
+    if gone is not None:
+        raise TrainingError(f"The cross-validation {name} needs '{gone}', which the project has no more: train anew.")
+    return _go_on(project, plan, read_config(folder / CONFIG), listener, control or Control())
+
+
+def _go_on(
+    project: Project, plan: FoldsPlan, config: TrainConfig, listener: Listener, control: Control
+) -> tuple[str, Evaluation] | None:
+    """Train the folds that have no model yet, judge all, and save the ensemble."""
+    name, members, results = plan.model, [], []
+    for number, (train, held_out) in enumerate(zip(plan.train, plan.held_out, strict=True), start=1):
         target = project.runs_dir / name / f"fold-{number}"
-        folder = RunFolder(project.runs_dir / name / f"fold-{number}-run")
         if not target.exists():
+            folder = RunFolder(project.runs_dir / name / f"fold-{number}-run")
+            cases = [[project.case(case_id) for case_id in ids] for ids in (train, held_out)]
             begun = folder.is_unfinished
-            record = folder.read()[0] if begun else record_of(project, share, train, held_out, target.name, best=False)
-            own = folder.read()[1] if begun else share
+            record = folder.read()[0] if begun else record_of(project, config, *cases, target.name, best=False)
             listen = _without_end(listener)
-            run = Run(project, own, record, folder, target, listen, control, Machines(), resumes=begun)
-            run.fit()
+            Run(project, config, record, folder, target, listen, control, Machines(), resumes=begun).fit()
             if control.ending is not None:
                 shutil.rmtree(target if control.ending is Ending.STOP else project.runs_dir / name, ignore_errors=True)
                 return None
         members.append(target)
         predictor = Predictor.load(target)
-        for case in held_out:
-            landmarks = predictor.landmarks(project.image(case.id), project.image_path(case.id))
-            results.append(CaseResult(case.id, project.annotations(case.id), landmarks))
+        for case_id in held_out:
+            landmarks = predictor.landmarks(project.image(case_id), project.image_path(case_id))
+            results.append(CaseResult(case_id, project.annotations(case_id), landmarks))
     evaluation = evaluate(results, model=name, split=SPLIT, measurements=project.schema.measurements)
     info = read_info(members[0])
     mean = evaluation.overall.mean
