@@ -158,11 +158,12 @@ def _training(project: Project, settings: Settings, base: Path | None, devices: 
 def _resuming(project: Project, devices: int, num_nodes: int) -> Work:
     def work(listener: Listener, control: Control) -> str | None:
         from napari_landmarker.engine.train.fit import resume_project, unfinished_runs
-        from napari_landmarker.engine.train.folds import resume_folds, unfinished_folds
+        from napari_landmarker.engine.train.folds import kept_at, resume_folds, unfinished_folds
         from napari_landmarker.engine.train.trainer import Machines
 
-        folds = unfinished_folds(project)
-        if folds is not None and not unfinished_runs(project):
+        folds, runs = unfinished_folds(project), unfinished_runs(project)
+        if folds is not None and (not runs or kept_at(project.runs_dir / folds) >= runs[-1].kept_at):
+            _refuse("A cross-validation trains each fold alone", Settings(), several=devices * num_nodes > 1)
             return _said(resume_folds(project, folds, listener, control))
         return resume_project(project, listener, control, machines=Machines(devices, num_nodes))
 
@@ -198,8 +199,11 @@ def _told(work: Work, events: EventFormat | None) -> str | None:
     """Do the work and say how it goes, to a program or in a bar."""
     from napari_landmarker.engine.errors import LandmarkerError
     from napari_landmarker.engine.train.events import Control, Ending, Failed
+    from napari_landmarker.engine.train.machine import is_first_process
 
     control = Control()
+    if not is_first_process():
+        return work(lambda event: None, control)
     try:
         if events is not None:
             control.listen(sys.stdin)

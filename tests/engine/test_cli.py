@@ -54,7 +54,7 @@ def test_init_train_predict_evaluate_from_files_to_report(tmp_path, ndim):
     assert predicted.returncode == 0, predicted.stderr
     suffix = ".json" if ndim == 2 else ".mrk.json"
     assert sorted(p.name for p in (tmp_path / "out").iterdir()) == [
-        f"case00{suffix}", f"case01{suffix}", "covariances.csv", "predictions.csv",
+        ".settings.json", f"case00{suffix}", f"case01{suffix}", "covariances.csv", "predictions.csv",
     ]  # fmt: skip
     rows = read_csv(tmp_path / "out" / "predictions.csv")
     assert list(rows[0]) == ["image", "landmark", *axes, "score", "status"]

@@ -47,6 +47,12 @@ def about(path):
     return {key: json.loads(text) for key, text in texts.items()}
 
 
+def test_the_file_says_nothing_of_the_machine_that_wrote_it(exported):
+    content = (exported / "model.onnx").read_bytes()
+    for word in (b".py", str(exported).encode(), sys.prefix.encode(), b"stack_trace"):
+        assert word not in content
+
+
 def test_maps_of_images_of_any_size_and_number_are_torchs(exported):
     for size, batch in (((32, 48), 1), ((40, 20), 3), ((8, 120), 2)):
         (given,), wanted = answers(exported / "model", exported / "model.onnx", size, batch)

@@ -70,7 +70,7 @@ def test_predictions_never_replace_what_a_person_placed(trained, predictor, tmp_
     assert (folder / trained.annotation_path(case.id).name).read_bytes() == before
     for _ in range(2):  # predictions are replaced by predictions
         predict_files(predictor, [image], tmp_path / "out", spacing=spacing)
-    assert len(list((tmp_path / "out").iterdir())) == 3
+    assert len(list((tmp_path / "out").glob("[!.]*"))) == 3
 
 
 def test_what_fails_is_said_with_the_file_and_the_others_go_on(trained, predictor, tmp_path):
@@ -125,6 +125,7 @@ def test_a_run_that_was_ended_goes_on_where_it_was_and_lists_all(trained, predic
     with pytest.raises(KeyboardInterrupt):
         predict_files(predictor, images, tmp_path, spacing=spacing, resume=True, progress=until)
     assert len(seen) == 2
+    assert len({row["image"] for row in rows_of(tmp_path / "predictions.csv")}) == 2
     done = predict_files(predictor, images, tmp_path, spacing=spacing, resume=True)
     assert (done.predicted, done.kept, len(seen)) == (2, 2, 4)
     resumed = rows_of(done.table)
@@ -139,9 +140,15 @@ def test_a_run_that_was_ended_goes_on_where_it_was_and_lists_all(trained, predic
     again = predict_files(predictor, images, tmp_path, spacing=spacing, resume=True)
     assert (again.predicted, again.kept) == (0, 4)
     seen.clear()
-    predictor.changed += 3600  # another model
+    mark, predictor.fingerprint = predictor.fingerprint, "another model"
     assert predict_files(predictor, images, tmp_path, spacing=spacing, resume=True).kept == 0
-    predictor.changed -= 3600
+    predictor.fingerprint = mark
+    other = [0.7] * predictor.info.ndim
+    assert predict_files(predictor, images, tmp_path, spacing=other, resume=True).kept == 0
+    predictor.views = 2
+    assert predict_files(predictor, images, tmp_path, spacing=other, resume=True).kept == 0
+    predictor.views = 1
+    predict_files(predictor, images, tmp_path, spacing=spacing)
     newer = images[1].stat().st_mtime + 3600
     copied = tmp_path / "images" / images[1].name
     copied.parent.mkdir()
@@ -173,7 +180,7 @@ def test_covariances_are_listed_and_stay_where_a_prediction_does(trained, predic
 def test_a_file_that_was_predicted_reads_back_as_a_prediction(trained, predictor, tmp_path):
     image = paths_of(trained, 1)[0]
     predict_files(predictor, [image], tmp_path, spacing=trained.cases[0].spacing)
-    written = next(path for path in tmp_path.iterdir() if path.suffix == ".json")
+    written = next(path for path in tmp_path.glob("[!.]*.json"))
     found = read_landmarks(written, trained.geometry(trained.cases[0].id), image_name=image.name)
     assert set(found.status) == {LandmarkStatus.PREDICTED}
     own = predictor.predict(trained.image(trained.cases[0].id)).landmarks

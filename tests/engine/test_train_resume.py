@@ -87,6 +87,14 @@ def test_after_a_kill_the_command_goes_on_and_ends_within_two_percent(tmp_path):
     assert losses[1] == pytest.approx(losses[0], rel=0.02)
 
 
+def test_a_run_that_was_cut_off_at_its_very_end_takes_no_step_more(tmp_path):
+    project, _ = make_project(tmp_path, count=8)
+    with pytest.raises(Cut):
+        train_project(project, small(4, validations=2), cut_at(4))
+    name = resume_project(project, lambda event: None)
+    assert read_info(project.model_path(name)).steps == 4
+
+
 def test_only_an_unfinished_run_can_be_gone_on_with(tmp_path):
     project, _ = make_project(tmp_path, count=8)
     with pytest.raises(TrainingError, match="no unfinished run"):

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import csv
+import json
+import math
 import os
 from collections import Counter
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -18,7 +22,7 @@ from napari_landmarker.engine.io import (
     write_table,
 )
 from napari_landmarker.engine.io.annotation_format import ImageAnnotations
-from napari_landmarker.engine.io.atomic import require_writable
+from napari_landmarker.engine.io.atomic import require_writable, write_text
 from napari_landmarker.engine.io.fields import entries_of
 from napari_landmarker.engine.io.image import ImageGeometry
 from napari_landmarker.engine.io.table_text import safe_text, write_sheet
@@ -27,6 +31,10 @@ from napari_landmarker.engine.predict.covariances import covariance_rows, write_
 from napari_landmarker.engine.predict.predictor import Predictor
 
 TABLE, COVARIANCES, FAILURES = "predictions.csv", "covariances.csv", "failures.csv"
+#: Says which models and settings found what is in the folder.
+SETTINGS = ".settings.json"
+#: The tables are written after so many images, so that a run that is cut off loses no more.
+TABLES_EVERY = 50
 
 
 @dataclass(frozen=True)
@@ -74,7 +82,8 @@ def predict_files(
         images: the files; their names must differ.
         out: folder for the results; use one for each model.
         spacing: millimetres per pixel in array order, for all images; it replaces what their files state.
-        resume: whether to keep predictions that are there already and newer than the model and the image.
+        resume: whether to keep what an earlier run with the same models and settings found, if it is newer than the
+            image.
         progress: called with images done and images in all; may raise to end the work.
 
     Raises:
@@ -86,34 +95,41 @@ def predict_files(
     if twice is not None:
         raise ImageError(f"{twice} has the same name as another image: predict these in two runs.")
     require_writable(out)
-    rows: list[ImageAnnotations] = []
+    rows = _Earlier(predictor, out, spacing).rows(images) if resume else {}
+    kept = [path.name for path in rows]
+    _say_settings(predictor, out, spacing)
     sure: list[list[str]] = []
-    kept: list[str] = []
     failures: list[Failure] = []
-    for done, path in enumerate(images):
-        if progress is not None:
-            progress(done, len(images))
-        try:
-            geometry = _geometry(path, spacing)
-            target = _target(path, geometry, out)
-            landmarks = _earlier(predictor, path, geometry, target) if resume else None
-            if landmarks is None:
+
+    def write_tables() -> None:
+        write_table(out / TABLE, [rows[path] for path in images if path in rows])
+        write_covariances(out / COVARIANCES, sure, kept)
+        _write_failures(out, failures)
+
+    try:
+        for done, path in enumerate(images):
+            if progress is not None:
+                progress(done, len(images))
+            if path in rows:
+                continue
+            if (done + 1) % TABLES_EVERY == 0:
+                write_tables()
+            try:
+                geometry = _geometry(path, spacing)
+                target = _target(path, geometry, out)
                 landmarks = _predict(predictor, path, spacing)
                 write_landmarks(landmarks, target, path)
                 sure += covariance_rows(path.name, landmarks, geometry)
-            else:
-                kept.append(path.name)
-            rows.append(ImageAnnotations(path.name, landmarks.grid, entries_of(landmarks), geometry))
-        except ProjectError:  # nothing can be written any more
-            raise
-        except LandmarkerError as error:
-            named = path.name in str(error)
-            failures.append(Failure(path, str(error) if named else f"{path}: {error}"))
-    if progress is not None:
-        progress(len(images), len(images))
-    write_table(out / TABLE, rows)
-    write_covariances(out / COVARIANCES, sure, kept)
-    _write_failures(out, failures)
+                rows[path] = ImageAnnotations(path.name, landmarks.grid, entries_of(landmarks), geometry)
+            except ProjectError:  # nothing can be written any more
+                raise
+            except LandmarkerError as error:
+                named = path.name in str(error)
+                failures.append(Failure(path, str(error) if named else f"{path}: {error}"))
+        if progress is not None:
+            progress(len(images), len(images))
+    finally:
+        write_tables()
     return FilesPredicted(out / TABLE, len(rows) - len(kept), len(kept), tuple(failures))
 
 
@@ -137,14 +153,51 @@ def _target(path: Path, geometry: ImageGeometry, out: Path) -> Path:
     return target
 
 
-def _earlier(predictor: Predictor, path: Path, geometry: ImageGeometry, target: Path) -> LandmarkSet | None:
-    """The prediction of an earlier run, if it is newer than the model and the image and of the same landmarks."""
-    if not target.exists() or target.stat().st_mtime < max(predictor.changed, path.stat().st_mtime):
-        return None
-    found = read_landmarks(target, geometry, image_name=path.name)
-    if set(found.names) != set(predictor.info.names):
-        return None
-    return found.reordered(predictor.info.names)
+class _Earlier:
+    """What an earlier run with the same models and settings found."""
+
+    def __init__(self, predictor: Predictor, out: Path, spacing: Sequence[float] | None) -> None:
+        self.names, self.out, self.spacing = predictor.info.names, out, spacing
+        said = out / SETTINGS
+        same = said.exists() and said.read_text(encoding="utf-8") == _settings(predictor, spacing)
+        self.since = said.stat().st_mtime if same else math.inf
+        self.listed: set[str] = set()
+        if same and (out / TABLE).exists():
+            with (out / TABLE).open(newline="", encoding="utf-8") as file:
+                self.listed = {row["image"] for row in csv.DictReader(file)}
+
+    def rows(self, images: Sequence[Path]) -> dict[Path, ImageAnnotations]:
+        """The predictions that stand: the tables list them, and they are newer than the settings and the image."""
+        found = {}
+        for path in images:
+            with suppress(LandmarkerError):  # said when its turn comes
+                row = self._row(path) if safe_text(path.name) in self.listed else None
+                if row is not None:
+                    found[path] = row
+        return found
+
+    def _row(self, path: Path) -> ImageAnnotations | None:
+        geometry = _geometry(path, self.spacing)
+        target = _target(path, geometry, self.out)
+        if not target.exists() or target.stat().st_mtime < max(self.since, path.stat().st_mtime):
+            return None
+        found = read_landmarks(target, geometry, image_name=path.name)
+        if not set(found.names) <= set(self.names):
+            return None
+        return ImageAnnotations(path.name, found.grid, entries_of(found.reordered(self.names)), geometry)
+
+
+def _settings(predictor: Predictor, spacing: Sequence[float] | None) -> str:
+    """What a prediction depends on beside the image."""
+    given = None if spacing is None else [float(step) for step in spacing]
+    return json.dumps([predictor.fingerprint, predictor.views, predictor.flips, predictor.window, given]) + "\n"
+
+
+def _say_settings(predictor: Predictor, out: Path, spacing: Sequence[float] | None) -> None:
+    """Leave word for a later run; what is older than this word was found with other settings."""
+    own, said = _settings(predictor, spacing), out / SETTINGS
+    if not said.exists() or said.read_text(encoding="utf-8") != own:
+        write_text(said, own)
 
 
 def _write_failures(out: Path, failures: Sequence[Failure]) -> None:

@@ -9,6 +9,7 @@ fold-1/ ...               each member, an ordinary model folder
 
 from __future__ import annotations
 
+import hashlib
 import os
 import shutil
 from collections.abc import Sequence
@@ -81,10 +82,13 @@ def member_folders(folder: Path) -> list[Path]:
     return [folder / name for name in names]
 
 
-def weights_time(folders: Sequence[Path]) -> float:
-    """When the weights of models last changed, seconds since 1970: of all of them the last; 0 where there are none."""
-    files = [member / WEIGHTS for folder in folders for member in member_folders(folder)]
-    return max((file.stat().st_mtime for file in files if file.exists()), default=0.0)
+def fingerprint_of(folders: Sequence[Path]) -> str:
+    """What tells models from all others: a hash of their weights and of what these mean, whatever their order."""
+    members = [member for folder in folders for member in member_folders(folder)]
+    hashes = sorted(
+        hashlib.sha256((member / INFO).read_bytes() + (member / WEIGHTS).read_bytes()).hexdigest() for member in members
+    )
+    return hashlib.sha256("".join(hashes).encode()).hexdigest()
 
 
 def common_info(infos: Sequence[ModelInfo], name: str) -> ModelInfo:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from napari_landmarker.engine.errors import LandmarkerError
+from napari_landmarker.engine.errors import LandmarkerError, ModelError
 from napari_landmarker.engine.io.atomic import write_json
 from napari_landmarker.engine.metrics import CaseResult, Evaluation, evaluate
 from napari_landmarker.engine.predict.predictor import Predictor
@@ -49,7 +49,12 @@ def evaluate_model(
         )
     folder = project.find_model(model)
     predictor = Predictor.load(folder, device, views=views)
-    name = predictor.info.name
+    name, known = predictor.info.name, predictor.info.names
+    if not set(known) & set(project.schema.names):
+        raise ModelError(
+            f"The model '{name}' finds {', '.join(known)}, none of which is a landmark of this project: choose another "
+            "model."
+        )
     is_own = folder.resolve().parent == project.models_dir.resolve()
     results = []
     for done, case in enumerate(cases):

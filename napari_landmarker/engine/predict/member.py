@@ -44,6 +44,12 @@ class Member:
         return family, self.info.config.loss.reads_logits
 
     @property
+    def pixel(self) -> float:
+        """How coarse its maps are: millimetres per pixel, or share of the image where it knows no millimetres."""
+        frame = self.info.frame
+        return self.network.stride * (frame.spacing_mm or 1 / max(frame.shape))
+
+    @property
     def decoder(self) -> DecoderConfig:
         """How points are read from its heat; for a cascade, that of either stage."""
         config = self.info.config

@@ -116,6 +116,11 @@ def _with_named_sizes(model: Any) -> bytes:
         for dim in value.type.tensor_type.shape.dim:
             if dim.dim_param:
                 dim.dim_param = re.sub(r"\bs\d+\b", lambda found: names.get(found[0], found[0]), dim.dim_param)
+    graph = model.graph
+    parts = [graph, *graph.node, *graph.value_info, *graph.input, *graph.output, *graph.initializer]
+    parts += [part for function in model.functions for part in (function, *function.node)]
+    for part in parts:  # where in whose folders the code lies that made it
+        del part.metadata_props[:]
     data: bytes = model.SerializeToString()
     return data
 

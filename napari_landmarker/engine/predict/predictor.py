@@ -10,7 +10,7 @@ from napari_landmarker.engine.errors import ModelError
 from napari_landmarker.engine.io.image import Image
 from napari_landmarker.engine.landmarks import LandmarkSet
 from napari_landmarker.engine.predict.bundle import ModelInfo, load_network, read_info
-from napari_landmarker.engine.predict.ensemble import common_info, member_folders, weights_time
+from napari_landmarker.engine.predict.ensemble import common_info, fingerprint_of, member_folders
 from napari_landmarker.engine.predict.memory import enough_memory
 from napari_landmarker.engine.predict.prediction import Prediction
 
@@ -30,7 +30,7 @@ class Predictor:
         views: see `load`.
         flips: see `load`.
         window: see `load`.
-        changed: when the weights last changed, seconds since 1970.
+        fingerprint: of the weights and what they mean.
 
     Attributes:
         info: what the models are together.
@@ -47,7 +47,7 @@ class Predictor:
         views: int = 1,
         flips: bool = False,
         window: bool | None = None,
-        changed: float = 0.0,
+        fingerprint: str = "",
     ) -> None:
         from napari_landmarker.engine.predict.member import require_alike
 
@@ -55,7 +55,7 @@ class Predictor:
         require_alike(self.members)
         self.info = info or common_info([member.info for member in self.members], self.members[0].info.name)
         self.views, self.flips, self.window = _checked(views), flips, window
-        self.changed = changed
+        self.fingerprint = fingerprint
 
     @classmethod
     def load(
@@ -96,10 +96,12 @@ class Predictor:
         for own in (member for one in folders for member in member_folders(one)):
             info = read_info(own)
             members.append(Member(info, load_network(own, info), device))
+        # heatmaps are averaged on the finest grid, whatever the order in which models were named
+        members.sort(key=lambda member: (member.pixel, member.info.name))
         known = [*infos, *(member.info for member in members)]
         name = " + ".join(info.name for info in infos)
-        changed = weights_time(folders)
-        made = cls(members, common_info(known, name), views=views, flips=flips, window=window, changed=changed)
+        mark = fingerprint_of(folders)
+        made = cls(members, common_info(known, name), views=views, flips=flips, window=window, fingerprint=mark)
         if flips:
             made.require_pairs()
         return made
@@ -150,7 +152,8 @@ class Predictor:
                 found = seen.see_points(looks, count)
                 heat, to_heat = bells.bells(found, looks[0].to_frame)
             else:
-                see = seen.see_windows if self._through_windows(looks[0]) else seen.see_maps
+                large = any(self._through_windows(look) for look in looks)
+                see = seen.see_windows if large else seen.see_maps
                 result = see(looks, count, instances)
                 if self.members[0].kind[0] == "cascade":
                     result = second_stage.refine(looks, result, count)
@@ -211,7 +214,7 @@ def _device(name: str) -> str:
     if name == "auto":
         return "cuda" if torch.cuda.is_available() else "cpu"
     try:
-        torch.empty(1, device=name)
-    except (RuntimeError, AssertionError, NotImplementedError) as error:
+        torch.zeros(1, device=name).cpu()
+    except (RuntimeError, AssertionError, NotImplementedError, ImportError) as error:
         raise ModelError(f"There is no device '{name}' here: use cpu, cuda, or auto.") from error
     return name

@@ -12,6 +12,7 @@ from napari_landmarker.engine.errors import TrainingError
 from napari_landmarker.engine.models import LandmarkNetwork
 from napari_landmarker.engine.models.configs import ModelConfig
 from napari_landmarker.engine.predict.bundle import ModelInfo, load_network, read_info
+from napari_landmarker.engine.predict.ensemble import member_folders
 
 
 def base_model(folder: Path, ndim: int, channels: int) -> ModelInfo:
@@ -19,9 +20,12 @@ def base_model(folder: Path, ndim: int, channels: int) -> ModelInfo:
 
     Raises:
         ModelError: if the folder is no model.
-        TrainingError: if its images have other dimensions or channels.
+        TrainingError: if it is several models, or its images have other dimensions or channels.
     """
     info = read_info(folder)
+    if member_folders(folder) != [folder]:
+        first = member_folders(folder)[0]
+        raise TrainingError(f"{folder} holds several models: begin with one of them, such as {first}.")
     if (info.ndim, info.channels) != (ndim, channels):
         kinds = {1: "grey", 3: "colour"}
         raise TrainingError(
@@ -64,19 +68,22 @@ def _taken(own: Tensor, known: Tensor, axes: Sequence[int], shared: Sequence[tup
     """A weight with what the model knows; ``axes`` are those along which landmarks lie."""
     if same or not axes:
         return known if own.shape == known.shape else own
-    new = own.clone()
-    if len(axes) > 1:  # the weights between any two landmarks
-        return new
-    axis = axes[0]
-    for row, other in shared:
-        new.select(axis, row).copy_(known.select(axis, other))
-    return new
+    rows, others = (torch.tensor([pair[side] for pair in shared], dtype=torch.int64) for side in (0, 1))
+    return _filled(own, known, axes, rows, others)
+
+
+def _filled(own: Tensor, known: Tensor, axes: Sequence[int], rows: Tensor, others: Tensor) -> Tensor:
+    """A weight with the block of the landmarks that both know; one between any two landmarks has two axes."""
+    axis, *rest = axes
+    block = known.index_select(axis, others)
+    if rest:
+        block = _filled(own.index_select(axis, rows), block, rest, rows, others)
+    return own.index_copy(axis, rows, block)
 
 
 def _landmark_axes(model: ModelConfig, ndim: int, channels: int) -> dict[str, tuple[int, ...]]:
     """Along which axes of which weights landmarks lie: those that grow by one with one landmark more."""
-    with torch.device("meta"):
-        few, more = (model.build(ndim, channels, count).state_dict() for count in (2, 3))
+    few, more = (model.build(ndim, channels, count).state_dict() for count in (2, 3))
     return {
         key: tuple(axis for axis, (a, b) in enumerate(zip(few[key].shape, more[key].shape, strict=True)) if a != b)
         for key in few

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from napari_landmarker.engine.errors import TrainingError
 from napari_landmarker.engine.heatmap.configs import DecoderConfig, GaussianTargetConfig, TargetConfig
 from napari_landmarker.engine.losses.configs import CrossEntropyConfig, LossConfig
 from napari_landmarker.engine.models.configs import ModelConfig, UNetConfig
@@ -53,7 +54,7 @@ class RefineConfig(_Config):
     """How the second stage of a cascade learns: on patches around points that are wrong by as much as the first's."""
 
     share: float = Field(0.5, gt=0, lt=1, title="Share", description="Of the run that the second stage is given.")
-    sigma: float = Field(2.0, gt=0, title="Width", description="Of its target, pixels of its maps.")
+    sigma: float = Field(2.0, gt=0.1, title="Width", description="Of its target, pixels of its maps.")
     jitter: float = Field(
         0.07, gt=0, le=0.5, title="Jitter", description="Standard deviation of the patches' centres, share of a patch."
     )
@@ -110,8 +111,13 @@ class TrainConfig(_Config):
     optimiser: OptimiserConfig = OptimiserConfig()
 
     def changed(self, **changes: Any) -> TrainConfig:
-        """A copy with other values, which are checked."""
-        return TrainConfig.model_validate({**dict(self), **changes})
+        """A copy with other values, which are checked; TrainingError if they do not fit."""
+        from napari_landmarker.engine.train.presets.mistakes import sentence
+
+        try:
+            return TrainConfig.model_validate({**dict(self), **changes})
+        except ValidationError as error:
+            raise TrainingError(f"The configuration is not possible: {sentence(error.errors()[0])}") from error
 
     @model_validator(mode="after")
     def _parts_fit(self) -> TrainConfig:

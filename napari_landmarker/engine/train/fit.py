@@ -2,23 +2,24 @@
 
 from __future__ import annotations
 
+import json
 import os
 from pathlib import Path
 
 from napari_landmarker.engine.errors import TrainingError
 from napari_landmarker.engine.io.atomic import require_writable
-from napari_landmarker.engine.models.configs import ModelConfig
+from napari_landmarker.engine.predict.bundle import ModelInfo
 from napari_landmarker.engine.project import Case, Project
 from napari_landmarker.engine.train.adopt import base_model
 from napari_landmarker.engine.train.choice import Choice, choose_cases
-from napari_landmarker.engine.train.config import TrainConfig
+from napari_landmarker.engine.train.config import FrameConfig, TrainConfig
 from napari_landmarker.engine.train.events import Control, Listener
 from napari_landmarker.engine.train.folder import RunFolder, RunRecord
 from napari_landmarker.engine.train.frame import plan_frame
 from napari_landmarker.engine.train.run import Run
 from napari_landmarker.engine.train.trainer import Machines
 
-#: Tells the other processes of a run where it is; the first process sets it before they are started.
+#: Tells the other processes of a machine what to train; the first one sets it before it starts them.
 RUN_VARIABLE = "NAPARI_LANDMARKER_RUN"
 
 
@@ -55,17 +56,17 @@ def train_project(
     """
     machines = machines or Machines()
     if RUN_VARIABLE in os.environ and int(os.environ.get("LOCAL_RANK", 0)) > 0:
-        folder = RunFolder(Path(os.environ[RUN_VARIABLE]))
-        record, config = folder.read()
+        folder, record, config = _told()
     else:
         require_writable(project.models_dir)
         name = project.new_model_name(config.preset)
         folder = RunFolder(project.runs_dir / name)
         if base is not None:
-            config = config.changed(model=_network_of(project, base))
+            config = _begun_with(config, _base_of(project, base))
         train, validation = choose_cases(project)
         record = record_of(project, config, train, validation, name)
-        _tell_others(folder, machines)
+        if machines.world > 1:
+            _tell_others(folder, record, config)
     run = Run(
         project,
         config,
@@ -112,7 +113,6 @@ def resume_project(
         raise TrainingError(
             f"The run {folder.path.name} learns from '{gone}', which the project has no more: train anew."
         )
-    _tell_others(folder, machines)
     target = project.model_path(record.model)
     run = Run(project, config, record, folder, target, listener, control or Control(), machines, resumes=True)
     return run.target.name if run.fit() else None
@@ -167,13 +167,41 @@ def record_of(
     )
 
 
-def _network_of(project: Project, base: Path) -> ModelConfig:
-    """The configuration of a model's network, which must suit the project's images."""
+def _base_of(project: Project, base: Path) -> ModelInfo:
+    """What a model is, which must suit the project's images."""
     train, _ = choose_cases(project)
     image = project.image(train[0].id)
-    return base_model(base, image.grid.ndim, 3 if image.is_color else 1).config.model
+    return base_model(base, image.grid.ndim, 3 if image.is_color else 1)
 
 
-def _tell_others(folder: RunFolder, machines: Machines) -> None:
-    if machines.world > 1:
-        os.environ[RUN_VARIABLE] = str(folder.path)
+def _begun_with(config: TrainConfig, base: ModelInfo) -> TrainConfig:
+    """A configuration for a network that has learnt: what its maps mean, and how finely it sees, stay as they were."""
+    own = base.config
+    frame = config.frame if base.frame.spacing_mm is None else FrameConfig(spacing_mm=base.frame.spacing_mm)
+    reason = f"It begins with the model {base.name}, whose network, maps and resolution it keeps."
+    return config.changed(
+        model=own.model,
+        target=own.target,
+        loss=own.loss,
+        decoder=own.decoder,
+        refine=own.refine,
+        frame=frame,
+        reasons=(reason,),
+    )
+
+
+def _tell_others(folder: RunFolder, record: RunRecord, config: TrainConfig) -> None:
+    """Leave word for the processes that this one will start on its machine."""
+    said = {
+        "folder": str(folder.path),
+        "record": record.model_dump(mode="json"),
+        "config": config.model_dump(mode="json"),
+    }
+    os.environ[RUN_VARIABLE] = json.dumps(said)
+
+
+def _told() -> tuple[RunFolder, RunRecord, TrainConfig]:
+    """What the first process of this machine left word of."""
+    said = json.loads(os.environ[RUN_VARIABLE])
+    record, config = RunRecord.model_validate(said["record"]), TrainConfig.model_validate(said["config"])
+    return RunFolder(Path(said["folder"])), record, config

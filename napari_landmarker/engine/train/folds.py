@@ -7,6 +7,8 @@ fold the folder of its run and, when that is done, its model.
 from __future__ import annotations
 
 import shutil
+from collections.abc import Sequence
+from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
@@ -14,13 +16,13 @@ from napari_landmarker.engine.errors import TrainingError
 from napari_landmarker.engine.io.atomic import read_json, require_writable, write_json
 from napari_landmarker.engine.metrics import CaseResult, Evaluation, evaluate
 from napari_landmarker.engine.predict import Predictor, read_info
-from napari_landmarker.engine.predict.ensemble import save_ensemble
+from napari_landmarker.engine.predict.ensemble import common_info, save_ensemble
 from napari_landmarker.engine.project import Project
 from napari_landmarker.engine.train.choice import choose_folds
 from napari_landmarker.engine.train.config import TrainConfig
 from napari_landmarker.engine.train.events import Control, Ending, Event, Finished, Listener
 from napari_landmarker.engine.train.fit import record_of
-from napari_landmarker.engine.train.folder import CONFIG, RunFolder
+from napari_landmarker.engine.train.folder import CHECKPOINT, CONFIG, RunFolder, RunRecord
 from napari_landmarker.engine.train.presets import read_config, write_config
 from napari_landmarker.engine.train.run import Run
 from napari_landmarker.engine.train.trainer import Machines
@@ -86,7 +88,12 @@ def train_folds(
 def unfinished_folds(project: Project) -> str | None:
     """Name of the last cross-validation that was begun and not finished; None if there is none."""
     begun = [path for path in project.runs_dir.glob(f"*/{PLAN}") if not project.model_path(path.parent.name).exists()]
-    return max(begun, key=lambda path: path.stat().st_mtime).parent.name if begun else None
+    return max((path.parent for path in begun), key=kept_at).name if begun else None
+
+
+def kept_at(folder: Path) -> float:
+    """When the state of a cross-validation was last kept, seconds since 1970."""
+    return max(path.stat().st_mtime for path in (folder / PLAN, *folder.glob(f"*/{CHECKPOINT}")))
 
 
 def resume_folds(
@@ -127,9 +134,8 @@ def _go_on(
         target = project.runs_dir / name / f"fold-{number}"
         if not target.exists():
             folder = RunFolder(project.runs_dir / name / f"fold-{number}-run")
-            cases = [[project.case(case_id) for case_id in ids] for ids in (train, held_out)]
             begun = folder.is_unfinished
-            record = folder.read()[0] if begun else record_of(project, config, *cases, target.name, best=False)
+            record = folder.read()[0] if begun else _record(project, config, train, held_out, target.name)
             listen = _without_end(listener)
             Run(project, config, record, folder, target, listen, control, Machines(), resumes=begun).fit()
             if control.ending is not None:
@@ -141,15 +147,15 @@ def _go_on(
             landmarks = predictor.landmarks(project.image(case_id), project.image_path(case_id))
             results.append(CaseResult(case_id, project.annotations(case_id), landmarks))
     evaluation = evaluate(results, model=name, split=SPLIT, measurements=project.schema.measurements)
-    info = read_info(members[0])
+    infos = [read_info(member) for member in members]
     mean = evaluation.overall.mean
-    info = info.model_copy(
+    info = common_info(infos, name).model_copy(
         update={
-            "name": name,
             "validation_error": mean,
             "n_train": len(results),
             "n_validation": len(results),
-            "minutes": sum(read_info(member).minutes for member in members),
+            "minutes": sum(own.minutes for own in infos),
+            "steps": sum(own.steps for own in infos),
         }
     )
     save_ensemble(project.model_path(name), members, info)
@@ -158,6 +164,13 @@ def _go_on(
     elapsed = info.minutes * 60
     listener(Finished(name, float("nan") if mean is None else mean, evaluation.unit, False, elapsed))
     return name, evaluation
+
+
+def _record(
+    project: Project, config: TrainConfig, train: Sequence[str], held_out: Sequence[str], name: str
+) -> RunRecord:
+    learnt, judged = ([project.case(case_id) for case_id in ids] for ids in (train, held_out))
+    return record_of(project, config, learnt, judged, name, best=False)
 
 
 def _without_end(listener: Listener) -> Listener:

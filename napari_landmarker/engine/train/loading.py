@@ -59,7 +59,7 @@ class StageImages:
         seed = self.config.seed + 1000 * self.number
         order = StepSampler(weights, size, seed, step, lambda: until(order.step), rank, world)
         workers = self.config.workers
-        if workers:
+        if workers and dataset.store_imgs:
             dataset.preload()
         return DataLoader(Visited(dataset), batch_sampler=order, num_workers=workers, persistent_workers=workers > 0)
 

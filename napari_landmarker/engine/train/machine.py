@@ -28,6 +28,19 @@ _AMX = 2.2
 _MOST_CORES = 16
 
 
+def processor_cores() -> int:
+    """Cores that this program may use, which may be fewer than there are."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def is_first_process() -> bool:
+    """Whether this process speaks, logs and saves for all that train together."""
+    for name in ("RANK", "SLURM_PROCID"):
+        if name in os.environ:
+            return int(os.environ[name]) == 0
+    return int(os.environ.get("LOCAL_RANK", 0)) == 0 and int(os.environ.get("NODE_RANK", 0)) == 0
+
+
 @dataclass(frozen=True)
 class Machine:
     """One device.
@@ -67,7 +80,7 @@ class Machine:
         if not there.get(device, True):
             raise TrainingError(f"This computer has no device '{device}' that can be used: choose auto or cpu.")
         chosen = next(name for name, usable in there.items() if usable) if device == "auto" else device
-        cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+        cores = processor_cores()
         if chosen == "cuda":
             free = torch.cuda.mem_get_info()[0] if memory_bytes is None else 0
             half = torch.cuda.is_bf16_supported()

@@ -144,7 +144,9 @@ class StageModule(pl.LightningModule):
             self._errors.extend(self._instance_errors(answer, batch["landmark"], scale))
             return
         error = ((self.stage.points(answer) - batch["landmark"]) * scale[:, None]).norm(dim=-1)
-        self._errors.extend(error[torch.isfinite(error)].tolist())
+        there = torch.isfinite(batch["landmark"]).all(dim=-1)
+        lost = self._lost(scale)[:, None].expand_as(error)
+        self._errors.extend(torch.where(torch.isfinite(error), error, lost)[there].tolist())
 
     def judgement(self) -> tuple[float, float]:
         """Mean loss, and mean error in the images' unit, of the validation batches since the last call; NaN if none."""
@@ -169,7 +171,15 @@ class StageModule(pl.LightningModule):
         ).points
         points = (found + 0.5) * stride - 0.5
         errors: list[float] = []
-        for true, own, factor in zip(landmark, points, scale, strict=True):
+        for true, own, factor, lost in zip(landmark, points, scale, self._lost(scale).tolist(), strict=True):
             for of_true, of_own in zip(true * factor, own * factor, strict=True):
-                errors.extend(match_points(of_true.cpu().numpy(), of_own.cpu().numpy()).distance.tolist())
+                found = match_points(of_true.cpu().numpy(), of_own.cpu().numpy()).distance.tolist()
+                missed = int(torch.isfinite(of_true).all(dim=-1).sum()) - len(found)
+                errors.extend([*found, *[lost] * missed])
         return errors
+
+    def _lost(self, scale: Tensor) -> Tensor:
+        """What a true point costs that nothing was found for: the diagonal of the frame, ``(B,)``."""
+        shape = torch.tensor(self.stage.frame.shape, dtype=scale.dtype, device=scale.device)
+        diagonal: Tensor = (shape * scale).norm(dim=-1)
+        return diagonal

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 import math
-import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,7 +13,7 @@ import torch
 from torch import Tensor
 
 from napari_landmarker.engine.errors import TrainingError
-from napari_landmarker.engine.predict.bundle import CurvePoint, ModelInfo, save_bundle
+from napari_landmarker.engine.predict.bundle import CurvePoint, ModelInfo, read_info, save_bundle
 from napari_landmarker.engine.project import Project
 from napari_landmarker.engine.train.adopt import adopt_weights
 from napari_landmarker.engine.train.callbacks import Abandoned, Steps
@@ -33,6 +32,7 @@ from napari_landmarker.engine.train.events import (
 )
 from napari_landmarker.engine.train.folder import RunFolder, RunRecord
 from napari_landmarker.engine.train.loading import StageImages, batch_size
+from napari_landmarker.engine.train.machine import is_first_process
 from napari_landmarker.engine.train.module import StageModule
 from napari_landmarker.engine.train.sampling import image_weights
 from napari_landmarker.engine.train.stages import stages_of
@@ -79,7 +79,7 @@ class Run:
     ) -> None:
         self.project, self.config, self.record, self.folder, self.target = project, config, record, folder, target
         self.listener, self.control, self.machines = listener, control, machines
-        self.is_first = int(os.environ.get("LOCAL_RANK", 0)) == 0 and int(os.environ.get("NODE_RANK", 0)) == 0
+        self.is_first = is_first_process()
         cases = [[project.case(case_id) for case_id in ids] for ids in (record.train, record.validation)]
         self.choice = Choice.of(project, *cases)
         torch.manual_seed(config.seed)
@@ -105,6 +105,9 @@ class Run:
             self.clock = Clock(self.config.max_minutes, self.config.max_steps)
             if self.is_first:
                 self.folder.begin(self.record, self.config)
+        elif self.target.exists() and read_info(self.target).steps == self.clock.step:  # cut off when all was done
+            self.folder.finish()
+            return self.is_first
         started = False
         try:
             for number in range(self.number, len(self.stages)):
@@ -134,7 +137,7 @@ class Run:
         self.stage.begin()
         if kept is not None:
             self.module.take(kept["module"])
-        self.over = False
+        self.over = kept is not None and self._waited_enough
         self._set_due()
 
     def _fit_stage(self, trainer: pl.Trainer) -> None:
@@ -146,8 +149,9 @@ class Run:
         validation = images.judged(place)
         if self.is_first and self.stage_clock.step == 0:
             self._keep()
-        with quietly(), memory_errors(self.folder.path):
-            trainer.fit(self.module, train, validation)
+        if self.stage_clock.step == 0 or not self.stage_is_over:  # else it was cut off just after its end
+            with quietly(), memory_errors(self.folder.path):
+                trainer.fit(self.module, train, validation)
         best = self.best[self.number].weights
         if best is not None:
             self.stage.network.load_state_dict(best)
@@ -163,6 +167,12 @@ class Run:
     def stage_is_over(self) -> bool:
         """Whether no more steps of this stage are to be taken."""
         return self.over or self.ending is not None or self.stage_clock.fraction >= 1 - 1e-9
+
+    @property
+    def _waited_enough(self) -> bool:
+        """Whether the stage was judged so often without a smaller error that it is to end."""
+        patience = self.config.patience
+        return patience is not None and self.record.chooses_best and self.best[self.number].waited >= patience
 
     def progress(self) -> None:
         """A step was taken."""
@@ -183,12 +193,11 @@ class Run:
         self.stage.objective.end_of_period()
         clock, best = self.clock, self.best[self.number]
         best.waited += 1
-        keeps_last = not self.record.chooses_best or not math.isfinite(error)
+        keeps_last = not self.record.chooses_best or not (math.isfinite(error) or math.isfinite(best.error))
         if keeps_last or error < best.error:
             best.error, best.waited = (error if math.isfinite(error) else math.inf), 0
             best.weights = copy.deepcopy(self.module.average().module.state_dict())
-        patience = self.config.patience
-        self.over = patience is not None and self.record.chooses_best and best.waited >= patience
+        self.over = self._waited_enough
         self.curve.append(CurvePoint(clock.step, clock.elapsed_s, self.module.train_loss, loss, error))
         if not self.is_first:
             return

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import os
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,8 +14,9 @@ import pytorch_lightning as pl
 import torch
 from pytorch_lightning.loggers import TensorBoardLogger
 
-from napari_landmarker.engine.errors import TrainingError
+from napari_landmarker.engine.errors import LandmarkerError, TrainingError
 from napari_landmarker.engine.train.config import TrainConfig
+from napari_landmarker.engine.train.machine import processor_cores
 
 
 @dataclass(frozen=True)
@@ -38,12 +38,19 @@ class Machines:
 
 
 def make_trainer(config: TrainConfig, machines: Machines, folder: Path, callback: pl.Callback) -> pl.Trainer:
-    """A trainer without an end of its own, that logs for TensorBoard in a folder."""
+    """A trainer without an end of its own, that logs for TensorBoard in a folder.
+
+    Raises:
+        TrainingError: if there are not so many devices.
+    """
+    there = torch.cuda.device_count() if torch.cuda.is_available() else machines.devices
+    if machines.devices > there:
+        raise TrainingError(f"There are {there} graphics cards here, not {machines.devices}: give --devices {there}.")
     for name in ("pytorch_lightning", "lightning.pytorch", "lightning_fabric", "lightning.fabric"):
         logging.getLogger(name).setLevel(logging.ERROR)
     several = machines.world > 1
     if several and not torch.cuda.is_available():
-        torch.set_num_threads(max(1, (os.cpu_count() or 1) // machines.devices))
+        torch.set_num_threads(max(1, processor_cores() // machines.devices))
     with quietly():
         return pl.Trainer(
             accelerator="auto",
@@ -60,6 +67,10 @@ def make_trainer(config: TrainConfig, machines: Machines, folder: Path, callback
             enable_model_summary=False,
             use_distributed_sampler=False,
         )
+
+
+def _says_memory(words: str) -> bool:
+    return "allocate memory" in words or "is killed by signal" in words
 
 
 def precision_of(config: TrainConfig) -> Literal["bf16-mixed", "32-true"]:
@@ -94,8 +105,18 @@ def memory_errors(folder: Path) -> Iterator[None]:
     """
     try:
         yield
+    except LandmarkerError as error:  # of a process that draws images, torch puts the way it took before the sentence
+        if "Original Traceback" not in str(error):
+            raise
+        raise type(error)(str(error).strip().splitlines()[-1].partition(": ")[2]) from error
     except (MemoryError, RuntimeError) as error:
-        if isinstance(error, MemoryError | torch.OutOfMemoryError) or "allocate memory" in str(error):
+        words = str(error)
+        lost = ("Connection closed", "Connection reset", "NCCL")
+        if not isinstance(error, torch.OutOfMemoryError) and any(word in words for word in lost):
+            raise TrainingError(
+                "Another process of this training has ended: see what it says, and go on with --resume."
+            ) from error
+        if isinstance(error, MemoryError | torch.OutOfMemoryError) or _says_memory(words):
             raise TrainingError(
                 "The training needs more memory than this device has: choose a smaller frame or fewer images per step "
                 f"in the config.yaml of the run {folder.name}, and train with --config."

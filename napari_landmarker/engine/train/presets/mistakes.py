@@ -24,10 +24,10 @@ def check(content: Any, path: Path) -> TrainConfig:
     try:
         return TrainConfig.model_validate(content)
     except ValidationError as cause:
-        raise TrainingError(f"{path}: {_sentence(cause.errors()[0])}") from cause
+        raise TrainingError(f"{path}: {sentence(cause.errors()[0])}") from cause
 
 
-def _sentence(error: ErrorDetails) -> str:
+def sentence(error: ErrorDetails) -> str:
     """The first mistake."""
     kind, allowed = error["type"], error.get("ctx", {})
     keys, models = _walk(error["loc"])
