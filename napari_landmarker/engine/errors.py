@@ -29,3 +29,7 @@ class ModelError(LandmarkerError):
 
 class TrainingError(LandmarkerError):
     """A training run that cannot start or go on."""
+
+
+class CalibrationError(LandmarkerError):
+    """A confidence, a calibration or a region that cannot be had."""

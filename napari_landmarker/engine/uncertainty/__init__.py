@@ -1,0 +1,45 @@
+"""How sure a model is: regions that hold the true place of a landmark as often as they promise.
+
+Score x region x calibrator, composed: a score (`uncertainty.score`) says how badly a place fits a prediction, its level
+sets are the regions (`uncertainty.regions`), and a `Calibration` says from images with known places how far they must
+reach. Everything works in two and three dimensions, on predictions of images of any size and spacing, without torch.
+"""
+
+from napari_landmarker.engine.uncertainty.box import Box, WholeImage
+from napari_landmarker.engine.uncertainty.calibration import Calibration
+from napari_landmarker.engine.uncertainty.cells import CellGrid, CellSet
+from napari_landmarker.engine.uncertainty.configs import CalibrationConfig, ScoreConfig
+from napari_landmarker.engine.uncertainty.coverage import Coverage, CoverageReport, evaluate_regions, leave_one_out
+from napari_landmarker.engine.uncertainty.density import DensityScore, RankScore
+from napari_landmarker.engine.uncertainty.drift import Drift, drift
+from napari_landmarker.engine.uncertainty.ellipsoid import Ellipsoid
+from napari_landmarker.engine.uncertainty.quantile import cases_needed, conformal_quantile
+from napari_landmarker.engine.uncertainty.regions import Region
+from napari_landmarker.engine.uncertainty.score import Score
+from napari_landmarker.engine.uncertainty.scores import EuclideanScore, MahalanobisScore, PerAxisScore
+
+__all__ = [
+    "Box",
+    "Calibration",
+    "CalibrationConfig",
+    "CellGrid",
+    "CellSet",
+    "Coverage",
+    "CoverageReport",
+    "DensityScore",
+    "Drift",
+    "Ellipsoid",
+    "EuclideanScore",
+    "MahalanobisScore",
+    "PerAxisScore",
+    "RankScore",
+    "Region",
+    "Score",
+    "ScoreConfig",
+    "WholeImage",
+    "cases_needed",
+    "conformal_quantile",
+    "drift",
+    "evaluate_regions",
+    "leave_one_out",
+]

@@ -1,0 +1,88 @@
+"""What regions can be told: one model for the form, the command line and the file on disk."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from napari_landmarker.engine.errors import CalibrationError
+from napari_landmarker.engine.geometry import FloatArray, Grid
+from napari_landmarker.engine.landmarks import LandmarkSet
+from napari_landmarker.engine.uncertainty.density import DensityScore, RankScore
+from napari_landmarker.engine.uncertainty.quantile import Landmarks
+from napari_landmarker.engine.uncertainty.score import places_of
+from napari_landmarker.engine.uncertainty.scores import EuclideanScore, MahalanobisScore, PerAxisScore
+
+if TYPE_CHECKING:
+    from napari_landmarker.engine.predict.prediction import Prediction
+
+ScoreConfig = Annotated[
+    EuclideanScore | MahalanobisScore | PerAxisScore | DensityScore | RankScore, Field(discriminator="kind")
+]
+
+
+class CalibrationConfig(BaseModel):
+    """Which regions are drawn, and what they promise (see `uncertainty.calibration`)."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    score: ScoreConfig = Field(
+        MahalanobisScore(), title="Score", description="How badly a place fits what the model says of a landmark."
+    )
+    calibrator: Literal["conformal", "parametric"] = Field(
+        "conformal",
+        title="Calibrator",
+        description="Learn from images how far regions must reach, or believe the model's own probabilities.",
+    )
+    landmarks: Landmarks = Field(
+        "each",
+        title="Landmarks",
+        description="Promise it of each landmark, of landmarks on average, or of all landmarks of an image together.",
+    )
+
+    @property
+    def joint(self) -> bool:
+        """Whether the promise is one about all landmarks of an image together."""
+        return self.landmarks in ("bonferroni", "max")
+
+    def changed(self, score: str | None = None, landmarks: str | None = None) -> CalibrationConfig:
+        """A copy with another score, by its name and as it is by default, or another way to take landmarks together.
+
+        Raises:
+            CalibrationError: if there is none of that name.
+        """
+        changes = {"score": None if score is None else {"kind": score}, "landmarks": landmarks}
+        wanted = {key: value for key, value in changes.items() if value is not None}
+        try:
+            return CalibrationConfig.model_validate({**self.model_dump(), **wanted})
+        except ValidationError as error:
+            first = error.errors()[0]
+            allowed = first.get("ctx", {}).get("expected_tags") or first.get("ctx", {}).get("expected")
+            raise CalibrationError(
+                f"There is no such choice of {first['loc'][0]} for regions: choose one of {allowed}."
+            ) from error
+
+    def unit_of(self, grid: Grid) -> str | None:
+        """Unit of scores in an image: ``"mm"``, ``"px"``, or None for plain numbers."""
+        return grid.unit if self.score.physical else None
+
+    def scores_of(self, prediction: Prediction, truth: LandmarkSet) -> FloatArray:
+        """Scores of the true places in one image, so that its prediction need not be kept.
+
+        Args:
+            prediction: what the model says, of ``L`` landmarks.
+            truth: places, found by name; only those that a person stands behind count.
+
+        Returns:
+            ``(L, K)`` in the prediction's order: NaN where no true place is known, infinite where none was predicted.
+
+        Raises:
+            CalibrationError: if the two are of different images, or there are several instances.
+        """
+        here, there = prediction.landmarks.grid, truth.grid
+        if here.ndim != there.ndim or (here.has_image and there.has_image and here.shape != there.shape):
+            raise CalibrationError(
+                f"The true places are those of an image of {there.shape} pixels, the predicted of one of {here.shape}."
+            )
+        return self.score.at(prediction, places_of(truth.truth(), prediction.names))

@@ -1,0 +1,208 @@
+"""Regions of heatmaps: what they hold, and that simulated places lie in them as often as is promised."""
+
+import numpy as np
+import pytest
+from scipy import ndimage, stats
+
+from napari_landmarker.engine.geometry import AffineMap, Grid
+from napari_landmarker.engine.landmarks import LandmarkSet
+from napari_landmarker.engine.predict.prediction import Prediction
+from napari_landmarker.engine.uncertainty import (
+    Calibration,
+    CalibrationConfig,
+    CellGrid,
+    DensityScore,
+    RankScore,
+    WholeImage,
+)
+from napari_landmarker.engine.uncertainty.quantile import landmark_thresholds
+
+DRAWS = 2000
+COUNTS = (5, 18, 19, 39, 100)
+CONFIDENCES = (0.5, 0.9, 0.95)
+SIZE = {2: 16, 3: 8}
+SCORES = [
+    DensityScore(),
+    DensityScore(relative=False),
+    RankScore(),
+    DensityScore(connected=True),
+    RankScore(connected=True),
+]
+
+
+def _prediction(heat, spacing=None, factor=2, pad=0):
+    """A map ``(*heat)`` over an image of ``factor`` pixels a cell, of which ``pad`` cells all around are padding."""
+    heat = np.asarray(heat, dtype=np.float32)
+    shape = tuple((size - 2 * pad) * factor for size in heat.shape)
+    grid = Grid(shape, spacing)
+    landmarks = LandmarkSet.from_points({"a": np.array(shape) / 2}, grid)
+    return Prediction(landmarks, heat[None], AffineMap.scaling(shape, [1 / factor] * heat.ndim, heat.shape))
+
+
+def _bumpy(ndim, seed):
+    """Several soft hills, which differ everywhere."""
+    rng = np.random.default_rng(seed)
+    noise = ndimage.gaussian_filter(rng.normal(size=(SIZE[ndim],) * ndim), 1.2, mode="wrap")
+    heat = np.exp(4 * noise / noise.std())
+    return heat / heat.max()
+
+
+def _drawn(prediction, count, rng):
+    """Places drawn from a map as from a density, ``(count, D)``, index coordinates of the image."""
+    heat = prediction.heatmaps[0].astype(float)
+    at = rng.choice(heat.size, size=count, p=(heat / heat.sum()).ravel())
+    cells = np.stack(np.unravel_index(at, heat.shape), axis=1)
+    return prediction.to_heatmap.inverse.apply(cells + rng.uniform(-0.499, 0.499, cells.shape))
+
+
+@pytest.mark.parametrize("ndim", [2, 3])
+@pytest.mark.parametrize("score", SCORES, ids=repr)
+def test_a_place_is_in_the_region_exactly_where_its_score_is_low_enough(score, ndim):
+    for seed in range(3):
+        prediction = _prediction(_bumpy(ndim, seed))
+        pixels = np.moveaxis(np.indices(prediction.landmarks.grid.shape), 0, -1).reshape(-1, ndim)
+        some = pixels[np.random.default_rng(seed).permutation(len(pixels))[:150]]
+        scores = score.measure(prediction, 0, some)[:, 0]
+        assert (scores >= 0).all()
+        assert np.isfinite(scores).all()
+        for threshold in [0.0, *np.quantile(scores, [0.2, 0.7]), scores[0], scores.max()]:
+            region = score.region(prediction, 0, threshold)
+            np.testing.assert_array_equal(region.contains(some), scores <= threshold)
+
+
+@pytest.mark.parametrize("ndim", [2, 3])
+@pytest.mark.parametrize("score", SCORES, ids=repr)
+def test_the_smallest_region_is_the_cell_of_the_maximum(score, ndim):
+    prediction = _prediction(_bumpy(ndim, 1), spacing=(0.5,) * ndim)
+    assert score.region(prediction, 0, 0.0).size == pytest.approx(1.0)  # a cell of 2 pixels along each axis
+
+
+def test_the_mass_of_a_region_is_what_was_asked_for():
+    """Oracle: heat by hand. 0.5 lies in the maximum, 0.8 in the first two, and all in the first three."""
+    heat = np.zeros((3, 3))
+    heat[1] = [0.3, 0.5, 0.2]
+    prediction, score = _prediction(heat, factor=1), RankScore()
+    np.testing.assert_allclose(
+        score.measure(prediction, 0, np.array([[1.0, 1], [1, 0], [1, 2], [0, 0]]))[:, 0], [0, 0.5, 0.8, 1]
+    )
+    for threshold, count in ((0.49, 1), (0.51, 2), (0.79, 2), (0.81, 3)):
+        assert score.region(prediction, 0, threshold).size == count
+
+
+def test_a_region_in_one_piece_leaves_out_the_second_hill():
+    heat = np.full((9, 9), 0.01)
+    heat[2, 2], heat[6, 6] = 1.0, 0.9
+    prediction = _prediction(heat, factor=1)
+    assert DensityScore().region(prediction, 0, 0.5).size == 2
+    assert DensityScore(connected=True).region(prediction, 0, 0.5).size == 1
+    heat[3, 3] = heat[4, 4] = heat[5, 5] = 0.6
+    assert DensityScore(connected=True).region(_prediction(heat, factor=1), 0, 0.5).size == 5
+
+
+@pytest.mark.parametrize("ndim", [2, 3])
+@pytest.mark.parametrize("score", SCORES, ids=repr)
+def test_regions_in_one_piece_are(score, ndim):
+    prediction = _prediction(_bumpy(ndim, 3), factor=1)
+    cells = CellGrid.of(prediction.landmarks.grid, prediction.to_heatmap)
+    for threshold in np.quantile(
+        score.measure(prediction, 0, _drawn(prediction, 200, np.random.default_rng(0))), [0.5, 0.9]
+    ):
+        mask = score.region(prediction, 0, threshold).mask((0,) * ndim, cells.shape)
+        parts = ndimage.label(mask, np.ones((3,) * ndim))[1]
+        assert parts == 1 or not score.connected
+
+
+@pytest.mark.parametrize(
+    "heat", [np.zeros((4, 4)), np.full((4, 4), np.nan), np.full((4, 4), np.inf)], ids=["zero", "nan", "inf"]
+)
+@pytest.mark.parametrize("score", SCORES, ids=repr)
+def test_a_map_that_says_nothing_gives_the_whole_image(score, heat):
+    prediction = _prediction(heat)
+    region = score.region(prediction, 0, 0.5)
+    assert isinstance(region, WholeImage)
+    assert region.reason
+    assert np.isinf(score.at(prediction, [[3.0, 3.0]])).all()
+
+
+def test_a_flat_map_is_the_whole_image_by_itself():
+    prediction = _prediction(np.ones((4, 4)))
+    assert all(score.region(prediction, 0, 0.0).size == 64 for score in SCORES)
+
+
+def test_heat_in_the_padding_does_not_count():
+    heat = np.zeros((8, 8))
+    heat[0, 0], heat[3, 3], heat[4, 4] = 5.0, 1.0, 0.5
+    prediction = _prediction(heat, factor=1, pad=2)
+    assert RankScore().region(prediction, 0, 0.5).size == 1
+    np.testing.assert_array_equal(RankScore().region(prediction, 0, 0.5).bounds()[0], [0.5, 0.5])
+
+
+@pytest.mark.parametrize("score", SCORES, ids=repr)
+def test_a_place_beyond_the_border_belongs_to_the_nearest_cell(score):
+    prediction = _prediction(_bumpy(2, 5))
+    inside, beyond = score.measure(prediction, 0, np.array([[0.0, 3.0], [-7.0, 3.0]]))
+    assert inside == beyond
+
+
+def _table(score, ndim, count, seed, as_the_map_says):
+    """Scores ``(count, 1, 1, DRAWS)`` of places drawn from maps, or from maps that are not what the model shows."""
+    rng = np.random.default_rng(seed)
+    table = np.empty((count, 1, 1, DRAWS))
+    which = rng.integers(12, size=(count, DRAWS))
+    for image in range(12):
+        prediction = _prediction(_bumpy(ndim, 100 + image))
+        source = prediction if as_the_map_says else _prediction(_bumpy(ndim, 100 + image) ** 0.5)
+        at = which == image
+        cells = CellGrid.of(prediction.landmarks.grid, prediction.to_heatmap)
+        every = np.moveaxis(np.indices(cells.shape), 0, -1).reshape(-1, ndim)
+        lookup = score.measure(prediction, 0, prediction.to_heatmap.inverse.apply(every)).reshape(cells.shape)
+        places = _drawn(source, int(at.sum()), rng)
+        table[:, 0, 0][at] = lookup[tuple(cells.cell_of(places).T)]
+    return table
+
+
+def _within(hits, low, high):
+    return stats.binom.ppf(0.005, DRAWS, low) <= hits <= stats.binom.ppf(0.995, DRAWS, min(high, 1.0))
+
+
+@pytest.mark.parametrize("ndim", [2, 3])
+@pytest.mark.parametrize("score", SCORES, ids=repr)
+def test_conformal_regions_of_heatmaps_cover_what_they_promise(score, ndim):
+    """Ties are broken by chance, as places in one cell have the same score: coverage is then exact."""
+    rng = np.random.default_rng(7)
+    for count in COUNTS:
+        table = _table(score, ndim, count + 1, 10 + count, as_the_map_says=False)
+        for confidence in CONFIDENCES:
+            threshold = landmark_thresholds(table[:-1], confidence, "each", None)
+            hits = int((table[-1] <= threshold).sum())
+            if count < confidence / (1 - confidence) - 1e-9:
+                assert np.isinf(threshold).all()
+            else:
+                assert hits >= stats.binom.ppf(0.005, DRAWS, confidence)
+            exact = landmark_thresholds(table[:-1], confidence, "each", rng)
+            assert _within(int((table[-1] <= exact).sum()), confidence, confidence)
+
+
+@pytest.mark.parametrize("ndim", [2, 3])
+@pytest.mark.parametrize("connected", [False, True])
+def test_parametric_regions_cover_where_the_map_is_right(ndim, connected):
+    """They hold at least what they promise, and less than one cell more on average."""
+    score = RankScore(connected=connected)
+    table = _table(score, ndim, 1, 3, as_the_map_says=True)
+    for confidence in CONFIDENCES:
+        hits = int((table <= score.parametric(confidence, ndim)).sum())
+        assert hits >= stats.binom.ppf(0.005, DRAWS, confidence)
+
+
+@pytest.mark.parametrize("score", SCORES, ids=repr)
+def test_a_calibration_of_heatmaps_survives_its_file(score):
+    prediction = _prediction(_bumpy(2, 1), spacing=(0.5, 0.5))
+    truths = [
+        LandmarkSet.from_points({"a": p}, prediction.landmarks.grid)
+        for p in _drawn(prediction, 30, np.random.default_rng(1))
+    ]
+    config = CalibrationConfig(score=score)
+    made = Calibration.fit(config, [prediction] * 30, truths)
+    again = Calibration.from_dict(made.to_dict())
+    assert again.region(prediction, "a", 0.9).size == made.region(prediction, "a", 0.9).size > 0
+    assert np.mean([made.covers(prediction, truth, 0.9) for truth in truths]) >= 0.9
