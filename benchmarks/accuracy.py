@@ -86,17 +86,23 @@ def run(benchmark: Benchmark, given: argparse.Namespace) -> dict[str, Any]:
     """Train on the train split, judge on the test split, print and return the figures."""
     with tempfile.TemporaryDirectory() as temporary:
         project = benchmark.project(given.keep or Path(temporary) / "project")
-        config = _config(project, given)
-        for reason in config.reasons:
-            print(f"- {reason}")
         begin = time.monotonic()
-        name = train_project(project, config, _listen)
-        assert name is not None
+        name = train(project, given)
         minutes = (time.monotonic() - begin) / 60
         begin = time.monotonic()
         evaluation = evaluate_model(project, name, Split.TEST, radii=benchmark.radii, views=given.views)
         seconds = (time.monotonic() - begin) / evaluation.n_images
     return figures("ours", evaluation, minutes, seconds)
+
+
+def train(project: Project, given: argparse.Namespace) -> str:
+    """Train as the benchmark was told, print why so, and return the model's name."""
+    config = _config(project, given)
+    for reason in config.reasons:
+        print(f"- {reason}")
+    name = train_project(project, config, _listen)
+    assert name is not None
+    return name
 
 
 def figures(who: str, evaluation: Evaluation, minutes: float, seconds: float) -> dict[str, Any]:

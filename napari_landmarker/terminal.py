@@ -49,7 +49,7 @@ def bar(title: str) -> Iterator[Callable[[int, int], None]]:
 @contextmanager
 def training_bar() -> Iterator[Callable[[Event], None]]:
     """A bar over the run, with the remaining time and how good it is; it appears with the first event."""
-    from napari_landmarker.engine.train.events import Finished, Judged, Progress, Started
+    from napari_landmarker.engine.train.events import Calibrated, Calibrating, Finished, Judged, Progress, Started
 
     bar = _progress("{task.fields[left]}", "{task.fields[note]}")
     task = bar.add_task("Training", total=1.0, left="", note="")
@@ -68,6 +68,10 @@ def training_bar() -> Iterator[Callable[[Event], None]]:
             bar.update(task, note=note)
             if not bar.console.is_terminal:
                 bar.console.print(f"  {_minutes(event.elapsed_s)}: {note}, {_minutes(event.remaining_s)} left")
+        elif isinstance(event, Calibrating):
+            bar.update(task, completed=1.0, left=f"calibrating {event.done}/{event.total}")
+        elif isinstance(event, Calibrated):
+            bar.console.print(event.sentence, markup=False, highlight=False, soft_wrap=True)
         elif isinstance(event, Finished):
             bar.update(task, completed=1.0, left="done")
 

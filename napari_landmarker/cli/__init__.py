@@ -8,6 +8,7 @@ from typing import NoReturn
 
 import typer
 
+from napari_landmarker.cli.calibration import calibrate
 from napari_landmarker.cli.convert import convert
 from napari_landmarker.cli.export import export
 from napari_landmarker.cli.info import info
@@ -33,7 +34,7 @@ def start(context: typer.Context) -> None:
 
 
 app.command("open")(open_project)
-for command in (demo, init, plan, train, predict, evaluate, info, convert, export):
+for command in (demo, init, plan, train, calibrate, predict, evaluate, info, convert, export):
     app.command()(command)
 
 

@@ -26,8 +26,11 @@ def predict(
         bool, typer.Option("--mirror", help="See each view mirrored as well; the model needs left-right pairs.")
     ] = False,
     resume: Annotated[
-        bool, typer.Option("--resume", help="Keep predictions that are newer than the model and the image.")
+        bool, typer.Option("--resume", help="Keep predictions of the same model for images that have not changed.")
     ] = False,
+    confidence: Annotated[
+        float, typer.Option(help="What the regions of a calibrated model promise, such as 0.95; see regions.csv.")
+    ] = 0.95,
     device: Annotated[str, typer.Option(help="Where to compute: cpu, cuda, or auto.")] = "auto",
 ) -> None:
     """Predict the landmarks of images. Images that fail are listed at the end, and do not stop the others."""
@@ -38,7 +41,9 @@ def predict(
     predictor = Predictor.load([found_model(one) for one in (model, *(also or ()))], device, views=views, flips=mirror)
     paths = distinct_images(images)
     with bar("Predicting") as say:
-        done = predict_files(predictor, paths, out, spacing=numbers(spacing), resume=resume, progress=say)
+        done = predict_files(
+            predictor, paths, out, spacing=numbers(spacing), resume=resume, confidence=confidence, progress=say
+        )
     kept = f", {done.kept} kept from before" if done.kept else ""
     typer.echo(f"Predicted {done.predicted} image{'s' * (done.predicted != 1)}{kept}: {shown(done.table)}")
     for failure in done.failures:

@@ -20,6 +20,7 @@ class SplitName(StrEnum):
 
     TRAIN = "train"
     VALIDATION = "validation"
+    CALIBRATION = "calibration"
     TEST = "test"
 
 
@@ -56,12 +57,15 @@ def evaluate(
     split: Annotated[SplitName, typer.Option(help="Which cases.")] = SplitName.TEST,
     radii: Annotated[str | None, typer.Option(help="Radii of the success rates, such as 2,2.5,3,4.")] = None,
     views: Annotated[int, typer.Option(min=1, help="Average so many slightly changed views of each image.")] = 1,
+    confidence: Annotated[
+        float, typer.Option(help="What the regions of a calibrated model promise, such as 0.95.")
+    ] = 0.95,
     device: Annotated[str, typer.Option(help="cpu, cuda, or auto.")] = "auto",
 ) -> None:
     """Judge a model on the annotated cases of a split, and write the report."""
     from napari_landmarker.engine.project import Project
 
-    run_evaluation(Project.open(project), model, split, out, numbers(radii), views, device)
+    run_evaluation(Project.open(project), model, split, out, numbers(radii), views, device, confidence)
 
 
 def run_evaluation(
@@ -72,24 +76,33 @@ def run_evaluation(
     radii: list[float] | None,
     views: int = 1,
     device: str = "auto",
+    confidence: float = 0.95,
 ) -> None:
     """Judge a model on the annotated cases of a split, write the report and say the figures."""
     from napari_landmarker.engine.io.atomic import require_writable
     from napari_landmarker.engine.predict import evaluate_model
     from napari_landmarker.engine.project import Split
-    from napari_landmarker.engine.report import write_report
+    from napari_landmarker.engine.report import coverage_text, write_report
 
     project.find_model(model)
     require_writable(out)
     with bar("Predicting") as say:
         evaluation = evaluate_model(
-            project, model, Split(split.value), radii=radii, progress=say, views=views, device=device
+            project,
+            model,
+            Split(split.value),
+            radii=radii,
+            progress=say,
+            views=views,
+            device=device,
+            confidence=confidence,
         )
     files = write_report(evaluation, out, project.schema, project.image)
     overall = evaluation.overall
     rates = ", ".join(f"{rate:.1f} % within {radius:g}" for radius, rate in overall.sdr.items() if rate is not None)
     mean = "none could be measured" if overall.mean is None else f"mean error {overall.mean:.2f} {evaluation.unit}"
     typer.echo(f"{evaluation.n_images} {split.value} images, {overall.n} points: {mean}; {rates} {evaluation.unit}")
+    typer.echo(coverage_text(evaluation))
     typer.echo(f"Report: {shown(files.html)}")
 
 

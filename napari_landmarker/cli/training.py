@@ -53,21 +53,31 @@ class Settings:
     max_steps: int | None = None
     patience: int | None = None
 
-    def configuration(self, project: Project) -> TrainConfig:
-        """The configuration of the run; TrainingError if the settings are not possible."""
+    def configuration(self, project: Project, *, processes: int = 1, folds: int = 1) -> TrainConfig:
+        """The configuration of the run, whose minutes are for all folds; TrainingError if it is not possible.
+
+        Args:
+            project: what it is for.
+            processes: that train together on this machine.
+            folds: that share the minutes, so that each is planned for its part of them.
+        """
         from napari_landmarker.engine.errors import TrainingError
 
         if self.config is not None and self.preset is not None:
             raise TrainingError("--preset and --config say two things: give one of them.")
+        minutes = self.max_minutes
         if self.config is None:
-            from napari_landmarker.engine.train.planner import preset_config
+            from napari_landmarker.engine.train.planner import DEFAULT_MINUTES, preset_config
 
-            config = preset_config(self.preset or "auto", project, self.max_minutes)
+            name = self.preset or "auto"
+            minutes = DEFAULT_MINUTES if minutes is None and name == "auto" else minutes
+            share = None if minutes is None else minutes / folds
+            config = preset_config(name, project, share, processes=processes)
         else:
             from napari_landmarker.engine.train.presets import read_config
 
             config = read_config(self.config)
-        wanted = {"max_minutes": self.max_minutes, "max_steps": self.max_steps, "patience": self.patience}
+        wanted = {"max_minutes": minutes, "max_steps": self.max_steps, "patience": self.patience}
         changes = {name: value for name, value in wanted.items() if value is not None}
         if not changes.get("max_minutes", 1.0) > 0:
             raise TrainingError(f"A run of {self.max_minutes:g} minutes is not possible: give a number above 0.")
@@ -82,6 +92,9 @@ def train(
     max_steps: Annotated[int | None, typer.Option(min=1, help="End the training after so many steps.")] = None,
     patience: Annotated[
         int | None, typer.Option(min=1, help="End early after so many validations without a smaller error.")
+    ] = None,
+    run: Annotated[
+        str | None, typer.Option(help="Name of the run and its model; with --resume, which run to go on with.")
     ] = None,
     resume: Annotated[bool, typer.Option("--resume", help="Go on with the last run that was cut off.")] = False,
     folds: Annotated[int | None, typer.Option(min=2, help="Cross-validate with so many folds.")] = None,
@@ -99,13 +112,13 @@ def train(
     settings = Settings(preset, config, max_minutes, max_steps, patience)
     if resume:
         _refuse("--resume goes on with what was begun", settings, folds=folds, base=base)
-        work = _resuming(opened, devices, num_nodes)
+        work = _resuming(opened, run, devices, num_nodes)
     elif folds is not None:
         if base is not None or devices * num_nodes > 1:
             _refuse("--folds trains each fold anew and alone", Settings(), base=base, several=devices * num_nodes > 1)
-        work = _folding(opened, settings, folds)
+        work = _folding(opened, settings, run, folds)
     else:
-        work = _training(opened, settings, base, devices, num_nodes)
+        work = _training(opened, settings, run, base, devices, num_nodes)
     name = _told(work, events)
     if name is not None and events is None:
         typer.echo(f"Model: {shown(opened.model_path(name))}")
@@ -116,6 +129,7 @@ def plan(
     out: Annotated[Path, typer.Option(help="The configuration file to write.")],
     preset: PresetName = None,
     max_minutes: MaxMinutes = None,
+    devices: Annotated[int, typer.Option(min=1, help="For a training on so many devices of a machine.")] = 1,
 ) -> None:
     """Write the whole configuration that a training would use, and say why; edit it and train with --config."""
     from napari_landmarker.engine.errors import TrainingError
@@ -124,7 +138,7 @@ def plan(
 
     if out.exists():
         raise TrainingError(f"{out} is there already: choose another name.")
-    config = Settings(preset, None, max_minutes).configuration(Project.open(project))
+    config = Settings(preset, None, max_minutes).configuration(Project.open(project), processes=devices)
     write_config(out, config)
     for reason in config.reasons:
         typer.echo(f"- {reason}")
@@ -133,49 +147,56 @@ def plan(
 
 def run_training(project: Project, settings: Settings, events: EventFormat | None = None) -> str | None:
     """Train and say how it goes; the model's name, or None if nothing was kept."""
-    return _told(_training(project, settings, None, 1, 1), events)
+    return _told(_training(project, settings, None, None, 1, 1), events)
 
 
-def _training(project: Project, settings: Settings, base: Path | None, devices: int, num_nodes: int) -> Work:
+def _training(
+    project: Project, settings: Settings, run: str | None, base: Path | None, devices: int, num_nodes: int
+) -> Work:
     def work(listener: Listener, control: Control) -> str | None:
         from napari_landmarker.engine.errors import TrainingError
-
-        if num_nodes > 1 and settings.config is None:
-            raise TrainingError(
-                "Several machines train from one configuration: write it with 'napari-landmarker plan' and give it "
-                "to each with --config."
-            )
-        config = settings.configuration(project)
-        folder = None if base is None else project.find_model(base)
-        from napari_landmarker.engine.train.fit import train_project
+        from napari_landmarker.engine.train.fit import free_name, train_project
         from napari_landmarker.engine.train.trainer import Machines
+        from napari_landmarker.engine.train.word import started_apart, told
 
-        return train_project(project, config, listener, control, machines=Machines(devices, num_nodes), base=folder)
+        machines, word = Machines(devices, num_nodes), told()
+        if settings.config is None and (num_nodes > 1 or (devices > 1 and started_apart())):
+            raise TrainingError(
+                "Several machines, or processes that another program starts, train from one configuration: write it "
+                "with 'napari-landmarker plan' and give it to each with --config."
+            )
+        if run is not None and word is None:
+            free_name(project, run)  # before the time that planning takes
+        config = settings.configuration(project, processes=devices) if word is None else word.config
+        folder = None if base is None else project.find_model(base)
+        return train_project(project, config, listener, control, machines=machines, base=folder, name=run)
 
     return work
 
 
-def _resuming(project: Project, devices: int, num_nodes: int) -> Work:
+def _resuming(project: Project, run: str | None, devices: int, num_nodes: int) -> Work:
     def work(listener: Listener, control: Control) -> str | None:
         from napari_landmarker.engine.train.fit import resume_project, unfinished_runs
         from napari_landmarker.engine.train.folds import kept_at, resume_folds, unfinished_folds
         from napari_landmarker.engine.train.trainer import Machines
+        from napari_landmarker.engine.train.word import told
 
-        folds, runs = unfinished_folds(project), unfinished_runs(project)
+        folds = unfinished_folds(project, run) if told() is None else None
+        runs = unfinished_runs(project, run)
         if folds is not None and (not runs or kept_at(project.runs_dir / folds) >= runs[-1].kept_at):
             _refuse("A cross-validation trains each fold alone", Settings(), several=devices * num_nodes > 1)
             return _said(resume_folds(project, folds, listener, control))
-        return resume_project(project, listener, control, machines=Machines(devices, num_nodes))
+        return resume_project(project, listener, control, name=run, machines=Machines(devices, num_nodes))
 
     return work
 
 
-def _folding(project: Project, settings: Settings, count: int) -> Work:
+def _folding(project: Project, settings: Settings, run: str | None, count: int) -> Work:
     def work(listener: Listener, control: Control) -> str | None:
-        config = settings.configuration(project)
+        config = settings.configuration(project, folds=count)
         from napari_landmarker.engine.train.folds import train_folds
 
-        return _said(train_folds(project, config, count, listener, control))
+        return _said(train_folds(project, config, count, listener, control, name=run))
 
     return work
 

@@ -23,7 +23,15 @@ class Split(StrEnum):
 
     TRAIN = "train"
     VALIDATION = "validation"
+    CALIBRATION = "calibration"
     TEST = "test"
+
+
+#: Shares of train, validation, calibration and test.
+_SHARES = (0.7, 0.15, 0.0, 0.15)
+#: With so many cases or more, some are kept to calibrate regions on: enough of them to promise 95 %.
+MANY_CASES = 130
+_SHARES_OF_MANY = (0.6, 0.1, 0.15, 0.15)
 
 
 class Case(BaseModel):
@@ -45,21 +53,31 @@ class Case(BaseModel):
 
 
 def draw_splits(
-    ids: Sequence[str], fractions: tuple[float, float, float] = (0.7, 0.15, 0.15), seed: int = 0
+    ids: Sequence[str], fractions: tuple[float, float, float, float] | None = None, seed: int = 0
 ) -> dict[str, Split]:
-    """Deal ids to train, validation and test at random, the same for the same ids and seed.
+    """Deal ids to the splits at random, the same for the same ids and seed.
 
-    With three ids or more each split gets at least one; with two there is no test, with one only train.
+    With three ids or more each split of which there is a share gets at least one; with two there is no test, with one
+    only train.
+
+    Args:
+        ids: of the cases.
+        fractions: shares of train, validation, calibration and test; by default the calibration split has one only
+            where there are so many cases that those left are enough.
+        seed: of the order in which cases are dealt.
     """
     shuffled = sorted(ids)
     random.Random(seed).shuffle(shuffled)
     count = len(shuffled)
-    n_test = max(1, round(fractions[2] * count)) if count >= 3 and fractions[2] > 0 else 0
-    n_validation = max(1, round(fractions[1] * count)) if count >= 2 and fractions[1] > 0 else 0
-    test, rest = shuffled[:n_test], shuffled[n_test:]
-    validation, train = rest[:n_validation], rest[n_validation:]
-    named = ((Split.TEST, test), (Split.VALIDATION, validation), (Split.TRAIN, train))
-    return {case_id: split for split, members in named for case_id in members}
+    shares = fractions or (_SHARES if count < MANY_CASES else _SHARES_OF_MANY)
+    out = dict.fromkeys(shuffled, Split.TRAIN)
+    for split, share, fewest in zip(
+        (Split.TEST, Split.VALIDATION, Split.CALIBRATION), (shares[3], shares[1], shares[2]), (3, 2, 4), strict=True
+    ):
+        dealt = max(1, round(share * count)) if count >= fewest and share > 0 else 0
+        out.update(dict.fromkeys(shuffled[:dealt], split))
+        shuffled = shuffled[dealt:]
+    return out
 
 
 def check_images(paths: Sequence[Path], spacing: Sequence[float] | None, ndim: int | None = None) -> None:

@@ -13,6 +13,7 @@ from napari_landmarker.engine.errors import AnnotationError
 from napari_landmarker.engine.geometry import FloatArray, Grid
 
 StatusArray = npt.NDArray[np.str_]
+BoolArray = npt.NDArray[np.bool_]
 
 
 class LandmarkStatus(StrEnum):
@@ -51,7 +52,8 @@ class LandmarkSet:
         status: values of `LandmarkStatus`, ``(L,)`` or ``(L, M)``.
         grid: geometry of the image the points lie in.
         score: confidence of predictions in [0, 1], NaN where unknown, ``(L,)`` or ``(L, M)``.
-        covariance: of predictions, in px², ``(L, D, D)`` or ``(L, M, D, D)``, or None.
+        covariance: of predictions, in px², ``(L, D, D)`` or ``(L, M, D, D)``, NaN where unknown; None where all are.
+        locked: where a person said that nothing may change it by accident, ``(L,)`` or ``(L, M)``.
     """
 
     names: tuple[str, ...]
@@ -60,20 +62,22 @@ class LandmarkSet:
     grid: Grid
     score: FloatArray = None  # type: ignore[assignment]
     covariance: FloatArray | None = None
+    locked: BoolArray = None  # type: ignore[assignment]
 
     def __post_init__(self) -> None:
         names = tuple(self.names)
         points = np.array(self.points, dtype=np.float64)
         status = np.array(self.status, dtype=np.str_)
         score = np.full(status.shape, np.nan) if self.score is None else np.array(self.score, dtype=np.float64)
+        locked = np.zeros(status.shape, bool) if self.locked is None else np.array(self.locked, dtype=np.bool_)
         if len(set(names)) != len(names):
             raise AnnotationError(f"A landmark name is given twice in {', '.join(names)}.")
         if points.ndim not in (2, 3) or points.shape[0] != len(names) or points.shape[-1] != self.grid.ndim:
             raise AnnotationError(
                 f"Points of shape {points.shape} do not fit {len(names)} landmarks in {self.grid.ndim} dimensions."
             )
-        if status.shape != points.shape[:-1] or score.shape != status.shape:
-            raise AnnotationError("There must be one status and one score for each point.")
+        if status.shape != points.shape[:-1] or score.shape != status.shape or locked.shape != status.shape:
+            raise AnnotationError("There must be one status, one score and one lock for each point.")
         unknown = set(status.ravel()) - {s.value for s in LandmarkStatus}
         if unknown:
             raise AnnotationError(f"'{sorted(unknown)[0]}' is not a landmark status.")
@@ -84,7 +88,12 @@ class LandmarkSet:
             raise AnnotationError(
                 "A landmark has finite coordinates exactly where its status says that it has a place."
             )
-        arrays: dict[str, npt.NDArray[np.generic]] = {"points": points, "status": status, "score": score}
+        arrays: dict[str, npt.NDArray[np.generic]] = {
+            "points": points,
+            "status": status,
+            "score": score,
+            "locked": locked,
+        }
         if self.covariance is not None:
             covariance = np.array(self.covariance, dtype=np.float64)
             if covariance.shape != (*points.shape, self.grid.ndim):
@@ -132,6 +141,7 @@ class LandmarkSet:
             and np.array_equal(self.points, other.points, equal_nan=True)
             and np.array_equal(self.status, other.status)
             and np.array_equal(self.score, other.score, equal_nan=True)
+            and np.array_equal(self.locked, other.locked)
         )
 
     __hash__ = None  # type: ignore[assignment]
@@ -154,6 +164,23 @@ class LandmarkSet:
     def score_of(self, name: str, instance: int = 0) -> float:
         """The score of a landmark, NaN where there is none."""
         return float(self.score[self._at(name, instance)])
+
+    def covariance_of(self, name: str, instance: int = 0) -> FloatArray | None:
+        """The covariance ``(D, D)`` of a landmark in px², None where there is none."""
+        at = self._at(name, instance)
+        if self.covariance is None or not np.isfinite(self.covariance[at]).all():
+            return None
+        return self.covariance[at]  # type: ignore[no-any-return]
+
+    def locked_of(self, name: str, instance: int = 0) -> bool:
+        """Whether a landmark is locked."""
+        return bool(self.locked[self._at(name, instance)])
+
+    def with_locked(self, name: str, locked: bool) -> LandmarkSet:
+        """The set with all points of a landmark locked, or none."""
+        locks = self.locked.copy()
+        locks[self.row(name)] = locked
+        return replace(self, locked=locks)
 
     def with_point(
         self,
@@ -185,14 +212,16 @@ class LandmarkSet:
             raise AnnotationError(f"'{name}' cannot be taken over: it was placed in another image.")
         points, status, score = self.points.copy(), self.status.copy(), self.score.copy()
         points[here], status[here], score[here] = other.points[there], other.status[there], other.score[there]
-        return replace(self, points=points, status=status, score=score, covariance=None)
+        locked = self.locked.copy()
+        locked[here] = other.locked[there]
+        return replace(self, points=points, status=status, score=score, covariance=None, locked=locked)
 
     def reordered(self, names: Sequence[str]) -> LandmarkSet:
         """The set for another list of names: others are left out, and new ones are unplaced."""
         instances = 1 if self.status.ndim == 1 else self.status.shape[1]
         out = LandmarkSet.empty(names, self.grid, instances)
-        points, status, score = out.points.copy(), out.status.copy(), out.score.copy()
-        keep = self.covariance is not None and all(name in self.names for name in names)
+        points, status, score, locked = out.points.copy(), out.status.copy(), out.score.copy(), out.locked.copy()
+        covariance = None if self.covariance is None else np.full((*points.shape, self.grid.ndim), np.nan)
         rows = [(names.index(n), self.names.index(n)) for n in names if n in self.names]
         for there, here in rows:
             points[there], status[there], score[there] = (
@@ -200,8 +229,10 @@ class LandmarkSet:
                 self.status[here],
                 self.score[here],
             )
-        covariance = self.covariance[[h for _, h in rows]] if keep and self.covariance is not None else None
-        return LandmarkSet(tuple(names), points, status, self.grid, score, covariance)
+            locked[there] = self.locked[here]
+            if covariance is not None and self.covariance is not None:
+                covariance[there] = self.covariance[here]
+        return LandmarkSet(tuple(names), points, status, self.grid, score, covariance, locked)
 
     def moved_to(self, grid: Grid, points: FloatArray) -> LandmarkSet:
         """The same landmarks at other coordinates, in another frame."""
@@ -222,7 +253,7 @@ class LandmarkSet:
         points, status, score = self.points.copy(), self.status.copy(), self.score.copy()
         drop = ~self.by_person
         points[drop], status[drop], score[drop] = np.nan, LandmarkStatus.UNPLACED.value, np.nan
-        return replace(self, points=points, status=status, score=score, covariance=None)
+        return replace(self, points=points, status=status, score=score, covariance=None, locked=self.locked & ~drop)
 
     def world(self) -> FloatArray:
         """World coordinates in mm, ``(L, [M,] D)`` in the order x, y[, z]; GeometryError without spacing."""

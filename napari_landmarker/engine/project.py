@@ -3,18 +3,23 @@
 ```
 project.json                         schema, cases, splits, spacing overrides
 annotations/<rater>/<case>.json      labelme (2D); <case>.mrk.json, 3D Slicer markups (3D)
+annotations/<rater>/.progress.json   how far each of them is, to be counted fast; made again where it is missing
 predictions/<model>/<case>.json      the same formats; they never overwrite annotations
 models/<name>/                       trained models
 runs/<name>/                         how they were trained: configuration, curve, and the state of an unfinished run
 reports/                             what `evaluate` writes
+reviewed.jsonl                       which predictions a person has looked through, one line a tick
+.lock                                which window has the project open for writing
 ```
 """
 
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
+from itertools import chain
 from pathlib import Path, PurePosixPath
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -23,9 +28,10 @@ from napari_landmarker.engine.cases import FILE_NAME, Case, Split, check_images,
 from napari_landmarker.engine.errors import ProjectError
 from napari_landmarker.engine.geometry import Grid
 from napari_landmarker.engine.io import read_geometry, read_image, read_landmarks, write_landmarks
-from napari_landmarker.engine.io.atomic import read_json, write_json
+from napari_landmarker.engine.io.atomic import json_bytes, read_json, write_bytes
 from napari_landmarker.engine.io.image import Image, ImageGeometry
-from napari_landmarker.engine.io.paths import whole_path
+from napari_landmarker.engine.io.paths import natural_order, whole_path
+from napari_landmarker.engine.io.together import finish_together, write_together
 from napari_landmarker.engine.landmarks import LandmarkSet
 from napari_landmarker.engine.model_folders import model_folders, named_model
 from napari_landmarker.engine.schema import LandmarkSchema
@@ -48,6 +54,10 @@ class _ProjectFile(BaseModel):
     schema_: LandmarkSchema = Field(alias="schema")
     rater: str = Field(DEFAULT_RATER, pattern=FILE_NAME)
     cases: tuple[Case, ...] = ()
+
+    def as_bytes(self) -> bytes:
+        """The file."""
+        return json_bytes(self.model_dump(mode="json", by_alias=True))
 
 
 class Project:
@@ -99,10 +109,14 @@ class Project:
 
     @classmethod
     def open(cls, root: Path | str) -> Project:
-        """Open a project by its folder or its project.json; ProjectError if it is none."""
+        """Open a project by its folder or its project.json; ProjectError if it is none.
+
+        A change of its landmarks that was cut off by the end of the program is finished first.
+        """
         root = whole_path(root)
         if root.name == PROJECT_FILE and not root.is_dir():
             root = root.parent
+        finish_together(root)
         path = root / PROJECT_FILE
         if not path.exists():
             raise ProjectError(f"{root} is no project: it holds no {PROJECT_FILE}; make one with 'New project'.")
@@ -126,7 +140,34 @@ class Project:
     def save(self) -> None:
         """Write project.json; ProjectError if the folder is not writable."""
         self._content.cases = tuple(self._cases.values())
-        write_json(self.root / PROJECT_FILE, self._content.model_dump(mode="json", by_alias=True))
+        write_bytes(self.root / PROJECT_FILE, self._content.as_bytes())
+
+    def with_cases(self, cases: Iterable[Case]) -> Project:
+        """The project as it would be with these cases; nothing is written."""
+        return Project(self.root, self._content.model_copy(update={"cases": tuple(cases)}))
+
+    def rewrite(
+        self,
+        files: Iterable[tuple[Path, bytes]],
+        *,
+        schema: LandmarkSchema | None = None,
+        cases: Iterable[Case] | None = None,
+    ) -> None:
+        """Change the schema or cases together with the files that depend on them: all is changed or nothing.
+
+        Args:
+            files: files of the project's folder with their new bytes; an error raised by it leaves all as it was.
+            schema: the new schema; None keeps it.
+            cases: all cases as they become; None keeps them.
+
+        Raises:
+            ProjectError: if the folder cannot be written.
+        """
+        kept = {case.id: case for case in (self.cases if cases is None else cases)}
+        content = self._content.model_copy(update={"schema_": schema or self.schema, "cases": tuple(kept.values())})
+        write_together(self.root, chain(files, [(self.root / PROJECT_FILE, content.as_bytes())]))
+        self._content, self._cases = content, kept
+        self._geometry.clear()
 
     # ---- what is in it
 
@@ -139,6 +180,24 @@ class Project:
     def rater(self) -> str:
         """Whose annotations are read and written."""
         return self._content.rater
+
+    @property
+    def raters(self) -> tuple[str, ...]:
+        """Everybody whose annotations lie in the project, and who is at work now."""
+        folder = self.root / "annotations"
+        names = [path.name for path in folder.iterdir() if path.is_dir()] if folder.is_dir() else []
+        known = {self.rater, *(name for name in names if not name.startswith("."))}
+        return tuple(sorted(known, key=lambda name: natural_order(Path(name))))
+
+    def set_rater(self, name: str) -> None:
+        """Choose whose annotations are read and written, for this object; `save` keeps it.
+
+        Raises:
+            ProjectError: for a name that cannot be a folder's.
+        """
+        if not re.match(FILE_NAME, name) or name.strip() != name or name.startswith("."):
+            raise ProjectError(f"{name!r} cannot be a rater's name: use letters, digits, spaces or hyphens.")
+        self._content.rater = name
 
     @property
     def cases(self) -> tuple[Case, ...]:
@@ -274,7 +333,8 @@ class Project:
         return geometry.grid if spacing is None else geometry.grid.with_spacing(spacing)
 
     def _file_name(self, case_id: str) -> str:
-        return case_id + (".json" if self.geometry(case_id).grid.ndim == 2 else ".mrk.json")
+        known = next(iter(self._geometry.values()), None)  # all images have as many dimensions
+        return case_id + (".json" if (known or self.geometry(case_id)).grid.ndim == 2 else ".mrk.json")
 
     def _read(self, case_id: str, path: Path) -> LandmarkSet:
         grid = self.geometry(case_id).grid

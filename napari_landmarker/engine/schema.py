@@ -28,6 +28,9 @@ class LandmarkDefinition(_Frozen):
     color: str = Field("", title="Colour", description="#rrggbb", pattern=r"^(#[0-9a-fA-F]{6})?$")
     description: str = Field("", title="Description", description="Where it lies, in words a person can follow.")
     group: str = Field("", title="Group")
+    example: str = Field(
+        "", title="Example", description="A picture of where it lies: a path relative to the project, with /."
+    )
 
     @field_validator("name")
     @classmethod
@@ -71,7 +74,7 @@ class LandmarkSchema(_Frozen):
     Attributes:
         landmarks: definitions; names are unique, and a missing colour is taken from `PALETTE`.
         instances: how many points one landmark may have in an image (``M``); 1 for named anatomy.
-        pairs: left-right pairs of names.
+        pairs: left-right pairs of names; a name is in one at most.
         edges: pairs of names that are joined by a line.
         measurements: numbers derived from the points.
     """
@@ -93,6 +96,12 @@ class LandmarkSchema(_Frozen):
         unknown = [n for n in used if n not in names]
         if unknown:
             raise ValueError(f"'{unknown[0]}' is used in a pair, edge or measurement but is no landmark")
+        sides = [name for pair in self.pairs for name in pair]
+        shared = [name for name in sides if sides.count(name) > 1]
+        if shared:
+            raise ValueError(
+                f"'{shared[0]}' stands in more than one left-right pair, or twice in one: give it one other side"
+            )
         titles = [m.name for m in self.measurements]
         repeated = [title for title in titles if titles.count(title) > 1]
         if repeated:
@@ -105,13 +114,17 @@ class LandmarkSchema(_Frozen):
         return self
 
     @classmethod
-    def from_names(cls, names: Iterable[str]) -> LandmarkSchema:
+    def from_names(cls, names: Iterable[str], *, instances: int = 1) -> LandmarkSchema:
         """A schema of plain names.
 
+        Args:
+            names: of the landmarks, in order.
+            instances: how many points one landmark may have in an image.
+
         Raises:
-            AnnotationError: for no name, an empty name or a name given twice.
+            AnnotationError: for no name, an empty name, a name given twice, or less than one instance.
         """
-        return cls.parse({"landmarks": [{"name": name} for name in names]})
+        return cls.parse({"landmarks": [{"name": name} for name in names], "instances": instances})
 
     @classmethod
     def parse(cls, content: object, source: str = "The list of landmarks") -> LandmarkSchema:

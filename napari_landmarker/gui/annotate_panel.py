@@ -6,29 +6,21 @@ from collections.abc import Callable
 
 from qtpy.QtCore import Qt
 from qtpy.QtGui import QKeySequence, QShortcut
-from qtpy.QtWidgets import (
-    QCheckBox,
-    QFrame,
-    QGridLayout,
-    QHBoxLayout,
-    QLabel,
-    QPushButton,
-    QSplitter,
-    QVBoxLayout,
-    QWidget,
-)
+from qtpy.QtWidgets import QGridLayout, QHBoxLayout, QLabel, QPushButton, QSplitter, QVBoxLayout, QWidget
 
 from napari_landmarker.engine.landmarks import LandmarkStatus
 from napari_landmarker.gui.case_list import CaseList
 from napari_landmarker.gui.done_count import DoneCount
 from napari_landmarker.gui.exchange_buttons import ExchangeButtons
 from napari_landmarker.gui.file_choice import choose_images
+from napari_landmarker.gui.keys import KEYS, WINDOW_SEQUENCES, tip
+from napari_landmarker.gui.landmark_actions import LandmarkActions
+from napari_landmarker.gui.landmark_card import LandmarkCard
 from napari_landmarker.gui.landmark_table import LandmarkTable
-from napari_landmarker.gui.layers import CaseLayers
 from napari_landmarker.gui.links import follow
-from napari_landmarker.gui.marks import status_icon
-from napari_landmarker.gui.messages import reported, reports
-from napari_landmarker.gui.scroll_panel import breakable
+from napari_landmarker.gui.messages import reported, reports, tell, tell_warning
+from napari_landmarker.gui.mode_bar import ModeBar
+from napari_landmarker.gui.view_bar import ViewBar
 from napari_landmarker.state.session import Session
 
 
@@ -37,18 +29,19 @@ class AnnotatePanel(QWidget):
 
     Args:
         session: what is open.
-        layers: the layers that show it.
+        actions: what keys and buttons do.
         parent: as in Qt.
     """
 
-    def __init__(self, session: Session, layers: CaseLayers, parent: QWidget | None = None) -> None:
+    def __init__(self, session: Session, actions: LandmarkActions, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.session = session
-        self.layers = layers
+        self.actions_ = actions
+        self.layers = actions.layers
         self._count = DoneCount(session, self)
         self.cases = CaseList(session)
         self.landmarks = LandmarkTable(session)
-        self.landmarks.chosen.connect(layers.bring_into_view)
+        self.landmarks.chosen.connect(self.layers.bring_into_view)
         splitter = QSplitter(Qt.Orientation.Vertical)
         splitter.addWidget(self._make_images())
         splitter.addWidget(self._make_landmarks())
@@ -66,6 +59,8 @@ class AnnotatePanel(QWidget):
         ):
             follow(self, signal, self._refresh)
         follow(self, session.cases_changed, self._refresh)
+        follow(self, session.refused, tell_warning)
+        follow(self, session.told, tell)
         self._count.counted.connect(self._show_count)
         self._refresh()
 
@@ -73,10 +68,10 @@ class AnnotatePanel(QWidget):
 
     def _make_images(self) -> QWidget:
         self.summary = QLabel()
-        self.previous = _button("◀", "The image before (Page Up)", self._previous)
-        self.next = _button("▶", "The next image (Page Down)", self._next)
+        self.previous = _button("◀", tip("previous_image"), self._previous)
+        self.next = _button("▶", tip("next_image"), self._next)
         for button in (self.previous, self.next):
-            button.setFixedWidth(44)
+            button.setFixedWidth(button.fontMetrics().averageCharWidth() * 7)
         self.add = _button("Add images…", "Add more images to this project.", self._add_images)
         row = QHBoxLayout()
         row.addWidget(self.summary, 1)
@@ -93,55 +88,52 @@ class AnnotatePanel(QWidget):
         box = QWidget()
         layout = QVBoxLayout(box)
         layout.setContentsMargins(0, 6, 0, 0)
-        layout.addWidget(self._make_hint())
+        self.modes = ModeBar(self.session)
+        self.card = LandmarkCard(self.session)
+        self.hint, self.hint_where = self.card.title, self.card.where
+        self.view = ViewBar(self.actions_)
+        self.names = self.view.names
+        self.exchange = ExchangeButtons(self.session)
+        layout.addWidget(self.modes)
+        layout.addWidget(self.card)
         layout.addWidget(self.landmarks, 1)
         layout.addLayout(self._make_actions())
-        self.exchange = ExchangeButtons(self.session)
-        layout.addWidget(self.exchange)
+        layout.addWidget(self.view)
+        self.tools = QHBoxLayout()
+        self.tools.addWidget(self.exchange, 1)
+        layout.addLayout(self.tools)
         return box
 
-    def _make_hint(self) -> QWidget:
-        frame = QFrame()
-        frame.setFrameShape(QFrame.Shape.StyledPanel)
-        self.hint_icon, self.hint, self.hint_where = QLabel(), QLabel(), QLabel()
-        self.hint_icon.setFixedWidth(24)
-        for label in (self.hint, self.hint_where):
-            label.setWordWrap(True)
-            label.setTextFormat(Qt.TextFormat.PlainText)
-        font = self.hint.font()
-        font.setBold(True)
-        self.hint.setFont(font)
-        grid = QGridLayout(frame)
-        grid.setContentsMargins(8, 6, 8, 6)
-        grid.setColumnStretch(1, 1)
-        grid.addWidget(self.hint_icon, 0, 0)
-        grid.addWidget(self.hint, 0, 1)
-        grid.addWidget(self.hint_where, 1, 1)
-        return frame
-
     def _make_actions(self) -> QGridLayout:
+        chosen = self._to_current
+        actions = self.actions_
         self.accept = _button(
-            "Accept", "Agree with the prediction of the chosen landmark and go to the next one.", self._accept
+            "Confirm",
+            tip("confirm", "Agree with what a model placed, and go to the next one."),
+            lambda: chosen(actions.confirm_landmark),
         )
-        self.accept_all = _button("Accept all", "Agree with all predictions in this image.", self._accept_all)
+        self.accept_all = _button("Accept all", tip("accept_all"), self._accept_all)
         self.absent = _button(
-            "Not visible", "The chosen landmark cannot be seen in this image. That counts as done.", self._mark_absent
+            "Not visible",
+            tip("absent", "The chosen landmark cannot be seen in this image: that counts as done. Again: it can."),
+            lambda: chosen(actions.toggle_absent),
         )
         self.remove = _button(
-            "Remove", "Take the chosen landmark away (Delete; on the image: the one under the mouse).", self._remove
+            "Remove", tip("remove", "Take the chosen landmark away."), lambda: chosen(self.session.remove)
         )
-        self.reset = _button("Reset", "Drop my point and show the model's prediction again.", self._reset)
-        self.undo = _button("Undo", "Take the last change back (Ctrl+Z).", self._undo)
-        self.redo = _button("Redo", "Do it again (Ctrl+Shift+Z).", self._redo)
-        self.names = QCheckBox("Names")
-        self.names.setToolTip("Write the names beside the points on the image.")
-        self.names.setChecked(True)
-        self.names.toggled.connect(self.layers.show_names)
+        self.reset = _button("Reset", tip("reset"), lambda: chosen(self.session.reset))
+        self.lock = _button(
+            "Lock",
+            tip("lock", "Keep the chosen landmark from being changed. Again: unlock."),
+            lambda: chosen(lambda name: self.session.set_locked(name, not self.session.locked(name))),
+        )
+        self.undo = _button("Undo", tip("undo"), self._undo)
+        self.redo = _button("Redo", tip("redo"), self._redo)
         self.saved = QLabel()
         self.saved.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
         grid = QGridLayout()
         rows = (
-            (self.accept, self.accept_all, self.reset, self.names),
+            (self.accept, self.accept_all, self.reset, self.lock),
             (self.remove, self.absent, self.undo, self.redo),
         )
         for row, widgets in enumerate(rows):
@@ -153,17 +145,21 @@ class AnnotatePanel(QWidget):
         return grid
 
     def _make_shortcuts(self) -> None:
-        """The canvas's keys, for when the panel has the focus."""
-        keys: tuple[tuple[str, Callable[[], object]], ...] = (
-            ("Delete", self._remove),
-            ("Backspace", self._remove),
-            ("Ctrl+Z", self._undo),
-            ("Ctrl+Shift+Z", self._redo),
-        )
-        for key, action in keys:
-            shortcut = QShortcut(QKeySequence(key), self)
-            shortcut.setContext(Qt.ShortcutContext.WidgetWithChildrenShortcut)
-            shortcut.activated.connect(action)
+        """The canvas's keys, for when the panel has the focus; those that napari cannot tell apart, everywhere."""
+        for key in KEYS:
+            for sequence in key.panel_sequences:
+                if sequence in WINDOW_SEQUENCES:
+                    # Keyboards differ in whether they say that Shift is held to write it.
+                    self._shortcut(sequence, key.action, Qt.ShortcutContext.WindowShortcut)
+                    self._shortcut(f"Shift+{sequence}", key.action, Qt.ShortcutContext.WindowShortcut)
+                else:
+                    self._shortcut(sequence, key.action, Qt.ShortcutContext.WidgetWithChildrenShortcut)
+
+    def _shortcut(self, sequence: str, action: str, context: Qt.ShortcutContext) -> None:
+        shortcut = QShortcut(QKeySequence(sequence), self)
+        shortcut.setContext(context)
+        for pressed in (shortcut.activated, shortcut.activatedAmbiguously):
+            pressed.connect(lambda: self.actions_.do(action))
 
     # ---- what the session tells
 
@@ -174,39 +170,20 @@ class AnnotatePanel(QWidget):
             status = shown.status_of(session.current)
         chosen = shown is not None and session.current is not None
         predicted = shown is not None and bool((shown.status == LandmarkStatus.PREDICTED.value).any())
-        self.accept.setEnabled(chosen and status == LandmarkStatus.PREDICTED)
+        locked = session.current is not None and session.locked(session.current)
+        free = chosen and not locked
+        self.accept.setEnabled(free and status in (LandmarkStatus.PREDICTED, LandmarkStatus.EDITED))
         self.accept_all.setEnabled(predicted)
-        self.absent.setEnabled(chosen and status != LandmarkStatus.ABSENT)
-        self.remove.setEnabled(chosen and status != LandmarkStatus.UNPLACED)
-        self.reset.setEnabled(session.current is not None and session.can_reset(session.current))
+        self.absent.setEnabled(free)
+        self.absent.setText("Visible" if status == LandmarkStatus.ABSENT else "Not visible")
+        self.remove.setEnabled(free and status != LandmarkStatus.UNPLACED)
+        self.reset.setEnabled(free and session.current is not None and session.can_reset(session.current))
+        self.lock.setEnabled(chosen and status.by_person)
+        self.lock.setText("Unlock" if locked else "Lock")
         self.undo.setEnabled(session.can_undo)
         self.redo.setEnabled(session.can_redo)
-        self._show_hint(status)
         self._show_saved()
         self._show_count()
-
-    def _show_hint(self, status: LandmarkStatus) -> None:
-        project, name = self.session.project, self.session.current
-        self.hint_icon.clear()
-        self.hint_where.setVisible(False)
-        if project is None or self.session.shown is None:
-            self.hint.setText("Choose an image above to begin.")
-        elif name is None:
-            waiting = self.accept_all.isEnabled()
-            self.hint.setText("Check the predicted points." if waiting else "All landmarks of this image are done.")
-            self.hint_where.setText(
-                "Accept those that are right, and drag the others to where they belong."
-                if waiting
-                else "Drag a point to correct it, or choose one below to place it anew."
-            )
-            self.hint_where.setVisible(True)
-        else:
-            definition = project.schema.definition(name)
-            verb = "move" if status.has_point else "place"
-            self.hint.setText(f"Click on the image to {verb}: {breakable(name)}")
-            self.hint_icon.setPixmap(status_icon(definition.color, status).pixmap(20, 20))
-            self.hint_where.setText(definition.description)
-            self.hint_where.setVisible(bool(definition.description))
 
     def _show_saved(self) -> None:
         if self.session.unsaved:
@@ -247,20 +224,6 @@ class AnnotatePanel(QWidget):
     @reports
     def _accept_all(self) -> None:
         self.session.accept_all()
-
-    def _accept(self) -> None:
-        self._to_current(self.session.accept)
-        if self.session.current is not None:
-            self.layers.bring_into_view(self.session.current)
-
-    def _mark_absent(self) -> None:
-        self._to_current(self.session.mark_absent)
-
-    def _remove(self) -> None:
-        self._to_current(self.session.remove)
-
-    def _reset(self) -> None:
-        self._to_current(self.session.reset)
 
     def _to_current(self, action: Callable[[str], None]) -> None:
         if self.session.current is not None:

@@ -1,8 +1,8 @@
-"""The mouse and the keys on the canvas: click to place, drag to correct, Delete to remove, undo and redo."""
+"""The mouse and the keys on the canvas: click to place, drag to correct, and the table of keys."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -10,12 +10,13 @@ from napari.layers import Points
 from napari.viewer import Viewer
 
 from napari_landmarker.engine.geometry import FloatArray
+from napari_landmarker.gui import keys
+from napari_landmarker.gui.edges_layer import EdgesLayer
+from napari_landmarker.gui.landmark_actions import GRAB_PX, LandmarkActions
 from napari_landmarker.gui.layers import CaseLayers
 from napari_landmarker.gui.messages import reports, tell_warning
 from napari_landmarker.state.session import Session
 
-#: How near to a point a press must be to take hold of it, in screen pixels.
-GRAB_PX = 10.0
 #: A press that moves no further than this is a click, in screen pixels.
 CLICK_PX = 3.0
 #: The left button, as napari counts.
@@ -26,8 +27,12 @@ class CanvasTool:
     """Turns mouse and keys into calls of the session.
 
     A press on a point takes hold of it: dragging moves it, releasing at once makes it the current landmark. A click
-    anywhere else on the image places the current landmark; a drag there pans, as everywhere in napari. It acts while
-    one of our layers (or no layer) is active, so tools of other layers are not disturbed.
+    anywhere else on the image does what the labelling mode says; a drag there pans, as everywhere in napari. It acts
+    while one of our layers (or no layer) is active, so tools of other layers are not disturbed.
+
+    Attributes:
+        actions: what the keys do.
+        edges: the lines between landmarks.
     """
 
     def __init__(self, viewer: Viewer, session: Session, layers: CaseLayers) -> None:
@@ -38,16 +43,9 @@ class CanvasTool:
         viewer.mouse_drag_callbacks.append(self._press)
         self._double_clicks = list(viewer.mouse_double_click_callbacks)
         viewer.mouse_double_click_callbacks[:] = [self._double_click]
-        self._keys: dict[str, Callable[[Any], None]] = {
-            "Delete": self._on_delete,
-            "Backspace": self._on_delete,
-            "Control-Z": self._on_undo,
-            "Control-Shift-Z": self._on_redo,
-            "PageDown": self._on_next,
-            "PageUp": self._on_previous,
-        }
-        for key, action in self._keys.items():
-            viewer.bind_key(key, action, overwrite=True)
+        self.actions = LandmarkActions(viewer, session, layers)
+        self.edges = EdgesLayer(viewer, session, layers)
+        keys.bind(viewer, self._pressed)
         session.case_changed.connect(self._bind_points)
 
     def close(self) -> None:
@@ -56,8 +54,9 @@ class CanvasTool:
         if self._press in self.viewer.mouse_drag_callbacks:
             self.viewer.mouse_drag_callbacks.remove(self._press)
         self.viewer.mouse_double_click_callbacks[:] = self._double_clicks
-        for key in self._keys:
-            self.viewer.bind_key(key, None)
+        keys.unbind(self.viewer)
+        self.edges.close()
+        self.actions.close()
 
     # ---- mouse
 
@@ -66,6 +65,8 @@ class CanvasTool:
             return None
         if viewer.dims.ndisplay == 3:
             return self._refuse_in_3d(event)
+        if self.actions.tape.active:
+            return self._click(event)
         name = self.layers.name_near(event.position, GRAB_PX)
         return self._click(event) if name is None else self._grab(event, name)
 
@@ -93,7 +94,11 @@ class CanvasTool:
         while event.type == "mouse_move":
             still = still and _near(start, event.pos)
             yield
-        if still and _near(start, event.pos) and case_id == self.session.case_id:
+        if not still or not _near(start, event.pos) or case_id != self.session.case_id:
+            return
+        if self.actions.tape.active:
+            self.actions.tape.click(index)
+        else:
             self._place(index)
 
     def _grab(self, event: Any, name: str) -> Iterator[None]:
@@ -103,12 +108,12 @@ class CanvasTool:
         shown = self.session.shown
         assert shown is not None
         grip = shown.point(name) - self._displayed_index(event)
-        moved = False
+        refusal, moved = self.session.editable(name), False
         yield
         while event.type == "mouse_move":
             event.handled = True
             moved = moved or not _near(start, event.pos)
-            if moved and case_id == self.session.case_id:
+            if refusal is None and moved and case_id == self.session.case_id:
                 self.layers.preview(name, self._displayed_index(event) + grip)
             yield
         if case_id != self.session.case_id:
@@ -124,6 +129,7 @@ class CanvasTool:
 
     @reports
     def _move(self, name: str, index: FloatArray) -> None:
+        """Move it in the session, which says so if it may not be moved."""
         self.session.move(name, index)
         self.layers.redraw()
 
@@ -133,45 +139,15 @@ class CanvasTool:
 
     # ---- keys
 
-    def name_to_remove(self) -> str | None:
-        """What Delete takes away: the landmark under the mouse, else the current one if it has anything to remove."""
-        under = self.layers.name_near(self.viewer.cursor.position, GRAB_PX)
-        return under or self.session.current
-
     def _bind_points(self) -> None:
-        """The points layer's own keys come before the viewer's: give it ours, and none that changes points."""
         layer = self.layers.points
-        if layer is None or layer is self._bound:
-            return
-        for key, action in self._keys.items():
-            layer.bind_key(key, action, overwrite=True)
-        for key in ("Control-C", "Control-V", "Control-A", "A", "Shift-A", "1"):
-            layer.bind_key(key, _do_nothing, overwrite=True)
-        self._bound = layer
+        if layer is not None and layer is not self._bound:
+            keys.bind_points(layer, self._pressed)
+            self._bound = layer
 
-    @reports
-    def _on_delete(self, _: Any) -> None:
-        name = self.name_to_remove() if self._ready() else None
-        if name is not None:
-            self.session.remove(name)
-
-    @reports
-    def _on_undo(self, _: Any) -> None:
-        if self._ready():
-            self.session.undo()
-
-    @reports
-    def _on_redo(self, _: Any) -> None:
-        if self._ready():
-            self.session.redo()
-
-    @reports
-    def _on_next(self, _: Any) -> None:
-        self.session.next_case()
-
-    @reports
-    def _on_previous(self, _: Any) -> None:
-        self.session.previous_case()
+    def _pressed(self, key: keys.Key) -> None:
+        if self._ready() if key.needs_case else self.layers.is_ours(self.viewer.layers.selection.active):
+            self.actions.do(key.action)
 
     def _ready(self) -> bool:
         """Whether a case is open and the active layer leaves mouse and keys to us."""
@@ -186,7 +162,3 @@ class CanvasTool:
 
 def _near(start: FloatArray, pos: Any) -> bool:
     return float(np.linalg.norm(np.asarray(pos) - start)) <= CLICK_PX
-
-
-def _do_nothing(_: Any) -> None:
-    """For keys of napari that would change the points layer behind the session's back."""

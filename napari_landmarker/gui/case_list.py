@@ -18,11 +18,17 @@ _NAME, _SPLIT, _DONE = range(3)
 _HEADERS = ("Image", "Use", "Done")
 _HEADER_HELP = (
     "The images of this project. Choose one to open it.",
-    "What the image is used for: training, validation (watched while training) or test (for the report). "
+    "What the image is used for: training, validation (watched while training), calibration (to learn how far the "
+    + "points of a model may be from the true ones) or test (for the report). "
     + "Right-click an image to change it.",
     "How many landmarks are placed, accepted or marked as not visible. A tick means all of them.",
 )
-SPLIT_WORDS = {Split.TRAIN: "training", Split.VALIDATION: "validation", Split.TEST: "test"}
+SPLIT_WORDS = {
+    Split.TRAIN: "training",
+    Split.VALIDATION: "validation",
+    Split.CALIBRATION: "calibration",
+    Split.TEST: "test",
+}
 
 
 class CaseModel(QAbstractTableModel):
@@ -121,7 +127,7 @@ class CaseList(QTableView):
         header.setSectionResizeMode(QHeaderView.ResizeMode.Fixed)
         header.setSectionResizeMode(_NAME, QHeaderView.ResizeMode.Stretch)
         metrics = self.fontMetrics()
-        self.setColumnWidth(_SPLIT, metrics.horizontalAdvance("validation") + 24)
+        self.setColumnWidth(_SPLIT, metrics.horizontalAdvance("calibration") + 24)
         self.setColumnWidth(_DONE, metrics.horizontalAdvance("✓ 100/100") + 24)
         self.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
         self.customContextMenuRequested.connect(self._menu)

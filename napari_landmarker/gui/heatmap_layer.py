@@ -120,8 +120,9 @@ class HeatmapLayer:
             metadata={"landmarker": "heatmap"},
             **geometry,
         )
-        at = self.viewer.layers.index(POINTS_NAME) if POINTS_NAME in self.viewer.layers else len(self.viewer.layers)
-        self.viewer.layers.insert(at, self.layer)
+        layers = self.viewer.layers
+        drawn = (at for at, layer in enumerate(layers) if layer.name == POINTS_NAME or "landmarker" in layer.metadata)
+        layers.insert(next(drawn, len(layers)), self.layer)
         self._geometry = geometry
         if active is not None:
             self.viewer.layers.selection.active = active

@@ -10,18 +10,21 @@ from qtpy.QtGui import QFont
 from qtpy.QtWidgets import QAbstractItemView, QHeaderView, QTableView, QWidget
 
 from napari_landmarker.engine.landmarks import LandmarkStatus
+from napari_landmarker.gui.keys import tip
 from napari_landmarker.gui.links import follow
-from napari_landmarker.gui.marks import STATUS_HELP, STATUS_WORDS, status_icon
+from napari_landmarker.gui.marks import LOCKED_HELP, STATUS_HELP, STATUS_WORDS, lock_icon, status_icon
+from napari_landmarker.gui.messages import reported
 from napari_landmarker.state.session import Session
 
 _Index = QModelIndex | QPersistentModelIndex
 _ROOT = QModelIndex()
-_NAME, _STATUS, _SCORE = range(3)
-_HEADERS = ("Landmark", "Status", "Score")
+_NAME, _STATUS, _SCORE, _LOCK = range(4)
+_HEADERS = ("Landmark", "Status", "Score", "")
 _HEADER_HELP = (
     "The landmarks of this project. The bold one is placed by the next click on the image.",
     "What is known of the landmark in this image.",
     "How sure the model is of its prediction, from 0 to 1.",
+    tip("lock", "Locked landmarks cannot be changed. Click to lock or unlock."),
 )
 
 
@@ -31,6 +34,7 @@ class LandmarkModel(QAbstractTableModel):
     def __init__(self, session: Session, parent: QWidget) -> None:
         super().__init__(parent)
         self._session = session
+        self._ink = parent
         self._names: tuple[str, ...] = ()
         self._current = ""
         follow(self, session.project_changed, self._reset)
@@ -75,21 +79,33 @@ class LandmarkModel(QAbstractTableModel):
         if role == Qt.ItemDataRole.DisplayRole:
             return self._text(name, status, index.column())
         if role == Qt.ItemDataRole.DecorationRole and index.column() == _NAME:
-            return status_icon(project.schema.definition(name).color, status)
+            return status_icon(project.schema.definition(name).color, status, self._session.locked(name))
+        if role == Qt.ItemDataRole.DecorationRole and index.column() == _LOCK and self._session.locked(name):
+            return lock_icon(self._ink.palette().text().color().name())
         if role == Qt.ItemDataRole.FontRole and name == self._current:
             font = QFont()
             font.setBold(True)
             return font
         if role == Qt.ItemDataRole.ToolTipRole:
-            where = project.schema.definition(name).description
-            return STATUS_HELP[status] if index.column() == _STATUS else f"{name}: {where}" if where else name
+            return self._tip(name, status, index.column())
+        if role == Qt.ItemDataRole.AccessibleTextRole and index.column() == _LOCK:
+            return "locked" if self._session.locked(name) else "not locked"
         return None
+
+    def _tip(self, name: str, status: LandmarkStatus, column: int) -> str:
+        project = self._session.project
+        where = "" if project is None else project.schema.definition(name).description
+        if column == _LOCK:
+            return LOCKED_HELP if self._session.locked(name) else _HEADER_HELP[_LOCK]
+        return STATUS_HELP[status] if column == _STATUS else f"{name}: {where}" if where else name
 
     def _text(self, name: str, status: LandmarkStatus, column: int) -> str:
         if column == _NAME:
             return name
         if column == _STATUS:
             return STATUS_WORDS[status]
+        if column == _LOCK:
+            return ""
         shown = self._session.shown
         score = math.nan if shown is None else shown.score_of(name)
         return "" if math.isnan(score) else f"{score:.2f}"
@@ -145,9 +161,12 @@ class LandmarkTable(QTableView):
         header.setSectionResizeMode(_NAME, QHeaderView.ResizeMode.Stretch)
         header.setSectionResizeMode(_STATUS, QHeaderView.ResizeMode.ResizeToContents)
         header.setSectionResizeMode(_SCORE, QHeaderView.ResizeMode.ResizeToContents)
+        header.setSectionResizeMode(_LOCK, QHeaderView.ResizeMode.Fixed)
+        header.setMinimumSectionSize(self.iconSize().width() + 10)
+        header.resizeSection(_LOCK, self.iconSize().width() + 10)
         header.setDefaultAlignment(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter)
         self.selectionModel().currentRowChanged.connect(self._row_chosen)
-        self.clicked.connect(self._row_chosen)
+        self.clicked.connect(self._clicked)
         follow(self, session.current_changed, self._select)
         self._select(session.current or "")
 
@@ -156,6 +175,13 @@ class LandmarkTable(QTableView):
             name = self._model.name_at(index.row())
             self._session.set_current(name)
             self.chosen.emit(name)
+
+    def _clicked(self, index: QModelIndex) -> None:
+        self._row_chosen(index)
+        if index.isValid() and index.column() == _LOCK:
+            name = self._model.name_at(index.row())
+            with reported():
+                self._session.set_locked(name, not self._session.locked(name))
 
     def _select(self, name: str) -> None:
         """Follow the session without telling it again."""

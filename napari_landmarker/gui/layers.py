@@ -7,17 +7,21 @@ import numpy.typing as npt
 from napari.layers import Image as ImageLayer
 from napari.layers import Layer, Points
 from napari.viewer import Viewer
+from psygnal import Signal
 
 from napari_landmarker.engine.geometry import FloatArray, Grid
 from napari_landmarker.engine.io.image import Image
+from napari_landmarker.engine.landmarks import LandmarkSet
 from napari_landmarker.gui.contrast import text_colors
 from napari_landmarker.gui.looks import GAP, image_arguments, layer_geometry, point_arguments, point_style, shortened
 from napari_landmarker.gui.origin import IMAGE_KEY, ImageOrigin
 from napari_landmarker.state.session import Session
 
 POINTS_NAME = "Landmarks"
-#: Diameter of a point on the screen, in screen pixels: of the current landmark, and of all others.
-CURRENT_SIZE_PX, SIZE_PX = 20.0, 15.0
+#: Diameter of a point on the screen, in screen pixels, as long as nobody changes it; that of the current landmark is
+#: larger by a factor.
+SIZE_PX, CURRENT_FACTOR = 15.0, 4 / 3
+_SMALLEST_PX, _LARGEST_PX = 4.0, 60.0
 #: What napari's status bar says while one of our layers is active; its own words are of tools that are off here.
 _HELP = "click to place the current landmark, drag a point to move it"
 
@@ -28,11 +32,22 @@ class CaseLayers:
     The points layer takes no edits of its own: clicks reach the session through the canvas tool, and what the session
     holds is drawn. A layer that a person deletes comes back with the next case.
 
+    Signals:
+        seen_changed: `seen` changed: another case, an edit, or a point under the mouse that drags it.
+        look_changed: the size of the points or the visibility of their names changed.
+        shown_in_view: this landmark was brought into view.
+
     Attributes:
         image: the image layer, None while no case is open.
         points: the points layer, None while no case is open.
         names: the landmark of each row of the points layer.
+        names_visible: whether names are written beside the points.
+        size_px: diameter of a point, in screen pixels.
     """
+
+    seen_changed = Signal()
+    look_changed = Signal()
+    shown_in_view = Signal(str)
 
     def __init__(self, viewer: Viewer, session: Session) -> None:
         self.viewer = viewer
@@ -40,7 +55,9 @@ class CaseLayers:
         self.image: ImageLayer | None = None
         self.points: Points | None = None
         self.names: tuple[str, ...] = ()
-        self._names_visible = True
+        self.names_visible = True
+        self.size_px = SIZE_PX
+        self._dragged: tuple[str, FloatArray] | None = None
         session.case_changed.connect(self._show_case)
         session.landmarks_changed.connect(self._on_landmarks)
         session.current_changed.connect(self._size)
@@ -56,11 +73,36 @@ class CaseLayers:
 
     # ---- where things are
 
+    @property
+    def seen(self) -> LandmarkSet | None:
+        """The landmarks as they are on the screen: as the session shows them, the dragged one under the mouse."""
+        shown = self.session.shown
+        if shown is None or self._dragged is None or self._dragged[0] not in shown.names:
+            return shown
+        name, point = self._dragged
+        return shown.with_point(name, point, shown.status_of(name), shown.score_of(name))
+
+    @property
+    def grid(self) -> Grid | None:
+        """The grid of the open image."""
+        return None if self.session.image is None or self.points is None else self.session.image.grid
+
+    @property
+    def hidden_axes(self) -> list[int]:
+        """Axes of the image that are not on the screen but chosen by a slider."""
+        first = self.viewer.dims.ndim - (self.points.ndim if self.points is not None else 0)
+        return [axis - first for axis in self.viewer.dims.not_displayed if axis >= first]
+
+    def shown_index(self) -> FloatArray:
+        """Index coordinates ``(D,)`` that the sliders stand at."""
+        assert self.points is not None
+        return np.asarray(self.points.world_to_data(self.viewer.dims.point[-self.points.ndim :]), dtype=np.float64)
+
     def index_of(self, position: npt.ArrayLike) -> FloatArray:
         """Index coordinates ``(D,)`` of a world position of the viewer; whole numbers along axes that are not shown."""
         assert self.points is not None
         index = np.asarray(self.points.world_to_data(position), dtype=np.float64)
-        hidden = self._hidden_axes()
+        hidden = self.hidden_axes
         index[hidden] = np.round(index[hidden])
         return index
 
@@ -70,7 +112,7 @@ class CaseLayers:
         if not self.names:
             return np.empty(0)
         offset = np.asarray(self.points.data) - self.points.world_to_data(position)
-        hidden = self._hidden_axes()
+        hidden = self.hidden_axes
         shown = [axis for axis in range(self.points.ndim) if axis not in hidden]
         scale = np.asarray(self.points.scale)[shown]
         distance = np.linalg.norm(offset[:, shown] * scale, axis=1) * self.viewer.scene.camera.zoom
@@ -95,6 +137,7 @@ class CaseLayers:
             return
         self._go_to(shown.point(name))
         self._centre_on(np.asarray(self.points.data_to_world(shown.point(name))))
+        self.shown_in_view.emit(name)
 
     # ---- drawing
 
@@ -104,18 +147,37 @@ class CaseLayers:
             data = np.array(self.points.data)
             data[self.names.index(name)] = point
             self.points.data = data
+            self._dragged = (name, np.asarray(point, dtype=np.float64))
+            self.seen_changed.emit()
 
     def show_names(self, visible: bool) -> None:
         """Write the landmarks' names beside their points, or not."""
-        self._names_visible = visible
-        if self.points is not None:
-            self.points.text.visible = visible
+        if visible != self.names_visible:
+            self.names_visible = visible
+            if self.points is not None:
+                self.points.text.visible = visible
+            self.look_changed.emit()
+
+    def set_size(self, size_px: float) -> None:
+        """Draw the points with another diameter, in screen pixels."""
+        size_px = min(max(size_px, _SMALLEST_PX), _LARGEST_PX)
+        if size_px != self.size_px:
+            self.size_px = size_px
+            self._size()
+            self.look_changed.emit()
+
+    def reset_contrast(self) -> None:
+        """The window that the image's file asks for, or else all its values."""
+        if self.image is not None and self.session.image is not None:
+            _set_contrast(self.image, self.session.image)
+            self.color_names()
 
     def redraw(self) -> None:
         """Draw the points as the session has them."""
         shown, project, layer = self.session.shown, self.session.project, self.points
         if layer is None or shown is None or project is None:
             return
+        self._dragged = None
         rows = np.flatnonzero(shown.placed)
         self.names = tuple(shown.names[row] for row in rows)
         layer.data = shown.points[rows]
@@ -127,25 +189,26 @@ class CaseLayers:
         }
         if len(rows):
             colors = [project.schema.definition(name).color for name in self.names]
-            for key, value in point_style(colors, shown.status[rows]).items():
+            for key, value in point_style(colors, shown.status[rows], shown.locked[rows]).items():
                 setattr(layer, key, value)
-            self._color_names(layer)
+            self.color_names()
         self._size()
         layer.selected_data = set()
+        self.seen_changed.emit()
+
+    def color_names(self) -> None:
+        """Write each name black or white, as can be read on the image there."""
+        image, shown, layer = self.session.image, self.image, self.points
+        if image is not None and shown is not None and layer is not None and self.names:
+            low, high = shown.contrast_limits
+            layer.text.color = text_colors(image, np.asarray(layer.data), (low, high))
 
     def _size(self, _: object = None) -> None:
         """Points keep their size on the screen, whatever the zoom."""
         if self.points is not None and self.names:
             pixel = self.viewer.scene.camera.zoom * self.points.scale[-1]
-            sizes = [CURRENT_SIZE_PX if name == self.session.current else SIZE_PX for name in self.names]
-            self.points.size = np.array(sizes) / pixel
-
-    def _color_names(self, layer: Points) -> None:
-        """Write each name black or white, as can be read on the image there."""
-        image, shown = self.session.image, self.image
-        if image is not None and shown is not None:
-            low, high = shown.contrast_limits
-            layer.text.color = text_colors(image, np.asarray(layer.data), (low, high))
+            factors = [CURRENT_FACTOR if name == self.session.current else 1.0 for name in self.names]
+            self.points.size = np.array(factors) * self.size_px / pixel
 
     # ---- inside
 
@@ -162,6 +225,7 @@ class CaseLayers:
         if same and self.image is not None:
             same = self.image.ndim == grid.ndim and self.image.rgb == image.is_color
         had_shape = self.image.data.shape if same and self.image is not None else None
+        had_scale = tuple(self.image.scale) if same and self.image is not None else None
         if had_shape != image.array.shape:
             self._drop_overlays()
         if not same or self.image is None:
@@ -178,14 +242,14 @@ class CaseLayers:
             path = self.session.project.image_path(self.session.case_id)
             self.image.metadata[IMAGE_KEY] = ImageOrigin(path, image.geometry)
         self._show_points(grid)
-        if had_shape != image.array.shape:
+        if had_shape != image.array.shape or had_scale != tuple(layer_geometry(grid)["scale"]):
             self.viewer.reset_view()
         self._go_to_first(grid)
 
     def _show_points(self, grid: Grid) -> None:
         if self.points is None or self.points not in self.viewer.layers:
             self.points = _new_points(grid)
-            self.points.text.visible = self._names_visible
+            self.points.text.visible = self.names_visible
             _refuse_native_edits(self.points)
             self.viewer.add_layer(self.points)
         else:
@@ -208,25 +272,21 @@ class CaseLayers:
         if self.points is not None:
             world = np.asarray(self.points.data_to_world(np.round(index)))
             first = self.viewer.dims.ndim - self.points.ndim
-            for axis in self._hidden_axes():
+            for axis in self.hidden_axes:
                 self.viewer.dims.set_point(first + axis, world[axis])
 
     def _clear(self) -> None:
         for layer in (self.points, self.image):
             if layer is not None and layer in self.viewer.layers:
                 self.viewer.layers.remove(layer)
-        self.image = self.points = None
+        self.image = self.points = self._dragged = None
         self.names = ()
+        self.seen_changed.emit()
 
     def _drop_overlays(self) -> None:
         """Layers drawn over an image of another size would stretch the view and the sliders, even hidden."""
         for layer in [layer for layer in self.viewer.layers if "landmarker" in layer.metadata]:
             self.viewer.layers.remove(layer)
-
-    def _hidden_axes(self) -> list[int]:
-        """Axes of the image that are not on the screen but chosen by a slider."""
-        first = self.viewer.dims.ndim - (self.points.ndim if self.points is not None else 0)
-        return [axis - first for axis in self.viewer.dims.not_displayed if axis >= first]
 
     def _centre_on(self, world: FloatArray) -> None:
         camera, dims = self.viewer.scene.camera, self.viewer.dims

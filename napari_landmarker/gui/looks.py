@@ -15,7 +15,7 @@ from napari.utils.colormaps.standardize_color import transform_color
 
 from napari_landmarker.engine.geometry import Grid
 from napari_landmarker.engine.io.image import Image
-from napari_landmarker.engine.landmarks import LandmarkStatus, StatusArray
+from napari_landmarker.engine.landmarks import BoolArray, LandmarkStatus, StatusArray
 
 TEXT_SIZE = 10
 #: Room between a point and its name.
@@ -61,14 +61,16 @@ def point_arguments(text: str) -> dict[str, Any]:
     }
 
 
-def point_style(colors: Sequence[str], status: StatusArray) -> dict[str, Any]:
+def point_style(colors: Sequence[str], status: StatusArray, locked: BoolArray | None = None) -> dict[str, Any]:
     """Colours and shapes of at least one point.
 
-    Full disc: confirmed; full disc with white rim: edited; ring: predicted. A thin dark line sets each off.
+    Full disc: confirmed; full disc with white rim: edited; ring: predicted; a square instead of a disc: locked. A thin
+    dark line sets each off.
 
     Args:
         colors: of each landmark.
         status: of each, ``(N,)``.
+        locked: whether it is, ``(N,)``; none is by default.
     """
     predicted, edited = status == LandmarkStatus.PREDICTED.value, status == LandmarkStatus.EDITED.value
     border = np.tile(transform_color("black"), (len(colors), 1))
@@ -77,7 +79,7 @@ def point_style(colors: Sequence[str], status: StatusArray) -> dict[str, Any]:
         "face_color": list(colors),
         "border_color": border,
         "border_width": np.where(edited, 0.16, 0.08),
-        "symbol": np.where(predicted, "ring", "disc"),
+        "symbol": np.where(predicted, "ring", np.where(False if locked is None else locked, "square", "disc")),
     }
 
 

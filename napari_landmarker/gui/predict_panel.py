@@ -28,6 +28,7 @@ from napari_landmarker.gui.heatmap_layer import ALL, CURRENT, HeatmapLayer
 from napari_landmarker.gui.links import follow
 from napari_landmarker.gui.model_box import ModelBox
 from napari_landmarker.gui.predicting import CasePrediction, LoadedModel, Predicted, predict_cases
+from napari_landmarker.gui.region_box import RegionBox
 from napari_landmarker.gui.scroll_panel import ScrollPanel, breakable, choice, wrapped
 from napari_landmarker.gui.tasks import Task
 from napari_landmarker.state.session import Session
@@ -54,6 +55,8 @@ class PredictPanel(ScrollPanel):
         layout.addWidget(self._make_model())
         layout.addWidget(self._make_predict())
         layout.addWidget(self._make_review())
+        self.regions = RegionBox(session, viewer)
+        layout.addWidget(self.regions)
         layout.addWidget(self._make_heatmap())
         layout.addStretch(1)
         follow(self, session.project_changed, self._project_changed)
@@ -256,7 +259,10 @@ class PredictPanel(ScrollPanel):
         return {name: shown.score_of(name) for name in names}
 
     def _points_text(self, predicted: dict[str, float]) -> str:
+        shown = self.session.shown
         if not predicted and self.session.predictions is not None:
+            if shown is not None and not shown.by_person.all():
+                return "The model did not find the landmarks that are not annotated here."
             return "Every landmark here is annotated; predictions leave annotations as they are."
         if not predicted:
             return "This image was not predicted yet."

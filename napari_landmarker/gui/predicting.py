@@ -94,7 +94,7 @@ def predict_cases(
         try:
             if unfinished and project.annotations(case_id).by_person.all():
                 continue
-            job.give(CasePrediction(case_id, model, predictor.predict(project.image(case_id))))
+            job.give(CasePrediction(case_id, model, predictor.predict(project.image(case_id), check=job.check)))
             done += 1
         except ModelError as error:
             failed.append(f"{project.image_path(case_id).name}: {error}")

@@ -41,6 +41,7 @@ _WORST = 20
 _SPLITS = {
     Split.TEST: "test: images kept apart for this",
     Split.VALIDATION: "validation: images that helped to choose the model",
+    Split.CALIBRATION: "calibration: images that regions were learnt from",
     Split.TRAIN: "train: images it learnt from (flattering)",
 }
 

@@ -48,7 +48,7 @@ class LandmarkerWidget(QWidget):
         self.canvas = CanvasTool(viewer, self.session, self.layers)
         self.bar = ProjectBar(self.session)
         self.start = StartPage()
-        self.annotate = AnnotatePanel(self.session, self.layers)
+        self.annotate = AnnotatePanel(self.session, self.canvas.actions)
         self.train = TrainPanel(self.session)
         self.predict = PredictPanel(self.session, viewer)
         self.report = ReportPanel(self.session)
@@ -74,7 +74,7 @@ class LandmarkerWidget(QWidget):
         follow(self, self.session.failed, tell_error)
         self._guard = SaveGuard(self.session, self)
         session, layers, canvas = self.session, self.layers, self.canvas
-        self.destroyed.connect(lambda: (canvas.close(), layers.close(), session.save()))
+        self.destroyed.connect(lambda: (canvas.close(), layers.close(), session.leave()))
         self._project_changed()
 
     # ---- projects

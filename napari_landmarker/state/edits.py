@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from napari_landmarker.engine.landmarks import LandmarkSet
 
@@ -57,9 +57,15 @@ class Edit:
         return self.before != self.after or bool(self.hides or self.reveals)
 
     def applied_to(self, landmarks: LandmarkSet) -> LandmarkSet:
-        """The set with this edit's landmarks as they become; all others stay as they are."""
+        """The set with this edit's landmarks as they become; all others stay as they are.
+
+        An image whose spacing was said since the edit is the same image.
+        """
+        after = self.after
+        if after.grid.shape == landmarks.grid.shape:
+            after = replace(after, grid=landmarks.grid)
         for name in self.names:
-            landmarks = landmarks.taking(name, self.after)
+            landmarks = landmarks.taking(name, after)
         return landmarks
 
     def hidden_after(self, hidden: frozenset[str]) -> frozenset[str]:

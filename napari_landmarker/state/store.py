@@ -1,64 +1,143 @@
-"""The annotations of a project while it is open: read once, written at every change, kept when a write fails."""
+"""The annotations of a rater while a project is open: read once, written at every change, kept when a write fails."""
 
 from __future__ import annotations
 
-from napari_landmarker.engine.errors import LandmarkerError
+from collections.abc import Iterable
+
+from napari_landmarker.engine.errors import AnnotationError, LandmarkerError
 from napari_landmarker.engine.landmarks import LandmarkSet
 from napari_landmarker.engine.project import Project
+from napari_landmarker.state.progress import Counts, ProgressCache, Stamp, stamp_of
 
 
 class AnnotationStore:
     """Reads and writes annotations through the project and counts what is done in each case.
 
-    What could not be written stays in memory and is tried again by `flush`.
+    What could not be written stays in memory and is tried again by `flush`. A file that another program changed since
+    it was read is not written over: its case is in `conflicts` until `keep_mine` or `take_theirs`.
     """
 
-    def __init__(self, project: Project) -> None:
+    def __init__(self, project: Project, rater: str) -> None:
+        self.rater = rater
         self._project = project
         self._unsaved: dict[str, LandmarkSet] = {}
-        self._done: dict[str, int] = {}
+        self._conflicts: dict[str, None] = {}
+        self._seen: dict[str, Stamp] = {}
+        self._counts: dict[str, Counts] = {}
+        self._cache: ProgressCache | None = None
 
     @property
     def unsaved(self) -> tuple[str, ...]:
         """Cases whose annotations are not on disk yet."""
         return tuple(self._unsaved)
 
+    @property
+    def conflicts(self) -> tuple[str, ...]:
+        """Cases that are not written because another program changed their files."""
+        return tuple(self._conflicts)
+
     def get(self, case_id: str) -> LandmarkSet:
         """The annotations of a case in the order of the schema; LandmarkerError if its file cannot be read."""
         if case_id in self._unsaved:
             return self._unsaved[case_id]
-        landmarks = self._project.annotations(case_id)
-        self._count(case_id, landmarks)
-        return landmarks
+        return self._read(case_id)
 
     def put(self, case_id: str, landmarks: LandmarkSet) -> None:
         """Take new annotations of a case; `flush` writes them."""
         self._unsaved[case_id] = landmarks
-        self._count(case_id, landmarks)
+        self._counts[case_id] = Counts.of(landmarks)
 
     def flush(self) -> LandmarkerError | None:
-        """Write all that is not on disk; the first error, if one could not be written."""
+        """Write all that is not on disk; the first error, if one could not be written. Conflicts are no errors here."""
         first: LandmarkerError | None = None
         for case_id, landmarks in list(self._unsaved.items()):
+            if case_id in self._conflicts:
+                continue
             try:
-                self._project.save_annotations(case_id, landmarks)
+                if self._changed_by_others(case_id):
+                    self._conflicts[case_id] = None
+                    continue
+                self._project.save_annotations(case_id, landmarks, self.rater)
             except LandmarkerError as error:
                 first = first or error
             else:
                 del self._unsaved[case_id]
+                self._note(case_id, self._stamp(case_id))
         return first
 
-    def done(self, case_id: str) -> int:
-        """How many landmarks of a case a person has placed, accepted or said to be absent; read from disk once.
+    def keep_mine(self, case_id: str) -> None:
+        """Let the next `flush` write over what another program wrote."""
+        if self._conflicts.pop(case_id, "none") is None:
+            self._seen[case_id] = self._stamp(case_id)
+
+    def take_theirs(self, case_id: str) -> LandmarkSet:
+        """What another program wrote; it is what `get` gives from now on.
+
+        Raises:
+            LandmarkerError: if it cannot be read; the conflict stays.
+        """
+        landmarks = self._read(case_id)
+        self._unsaved.pop(case_id, None)
+        self._conflicts.pop(case_id, None)
+        return landmarks
+
+    def conflict_error(self) -> AnnotationError | None:
+        """What to say where a case cannot be saved because of another program, or None."""
+        if not self._conflicts:
+            return None
+        return AnnotationError(
+            f"The annotations of '{next(iter(self._conflicts))}' were changed by another program: choose which to keep."
+        )
+
+    def counts(self, case_id: str) -> Counts:
+        """How far a case is; read from disk once, and only where the file is not the one that was counted last time.
 
         A case that cannot be read counts as nothing done: opening it tells why.
         """
-        if case_id not in self._done:
+        if case_id not in self._counts:
             try:
-                self.get(case_id)
+                known = self._progress().get(case_id, self._stamp(case_id))
+                self._counts[case_id] = known or Counts()
+                if known is None:
+                    self._read(case_id)
+                    self._progress().save(at_once=False)
             except LandmarkerError:
-                self._done[case_id] = 0
-        return self._done[case_id]
+                self._counts[case_id] = Counts()
+        return self._counts[case_id]
 
-    def _count(self, case_id: str, landmarks: LandmarkSet) -> None:
-        self._done[case_id] = int(landmarks.by_person.sum())
+    def read_again(self, case_ids: Iterable[str]) -> None:
+        """Take no notice that the program itself has written the files of some cases anew."""
+        for case_id in case_ids:
+            self._seen.pop(case_id, None)
+
+    def close(self) -> None:
+        """Keep the counts for the next time."""
+        if self._cache is not None:
+            self._cache.save()
+
+    # ---- inside
+
+    def _read(self, case_id: str) -> LandmarkSet:
+        stamp = self._stamp(case_id)  # before reading: a change in between is seen later
+        landmarks = self._project.annotations(case_id, self.rater)
+        self._counts[case_id] = Counts.of(landmarks)
+        self._note(case_id, stamp)
+        return landmarks
+
+    def _note(self, case_id: str, stamp: Stamp) -> None:
+        self._seen[case_id] = stamp
+        self._progress().put(case_id, stamp, self._counts[case_id])
+
+    def _stamp(self, case_id: str) -> Stamp:
+        return stamp_of(self._project.annotation_path(case_id, self.rater))
+
+    def _changed_by_others(self, case_id: str) -> bool:
+        """Whether there is a file that is not the one last read or written; nothing is lost where there is none."""
+        stamp = self._stamp(case_id)
+        return stamp is not None and case_id in self._seen and stamp != self._seen[case_id]
+
+    def _progress(self) -> ProgressCache:
+        if self._cache is None:
+            folder = self._project.root / "annotations" / self.rater
+            self._cache = ProgressCache(folder, self._project.schema.names)
+        return self._cache

@@ -6,12 +6,18 @@ Nothing here starts a process: whoever does so gives the text of its standard ou
 
 from __future__ import annotations
 
+import csv
 import json
 from dataclasses import dataclass
 from enum import StrEnum
+from pathlib import Path
 from typing import Any
 
 from psygnal import Signal
+
+from napari_landmarker.engine.errors import ProjectError
+from napari_landmarker.engine.project import Project
+from napari_landmarker.engine.train.folder import CURVE, RunFolder
 
 #: Longest unfinished line that is kept, in characters; an event line is a few hundred.
 _MAX_LINE = 1_000_000
@@ -84,6 +90,9 @@ class TrainingRun:
         curve: one point for every time the run was judged so far.
         losses: ``(elapsed_s, loss)`` of the training images, a running mean; thinned out as it grows.
         validation_error: error of the model that was kept, in `unit`, or None.
+        calibrating: cases predicted for the calibration and cases in all, once the model is saved; None before.
+        calibrated: number of images that the model's regions rest on; 0 where it promises none.
+        promise: what its regions promise, or why nothing, in a sentence; empty where nobody said.
         stopped: whether a person ended it before it was done.
         message: why it failed, one sentence; empty otherwise.
     """
@@ -110,6 +119,9 @@ class TrainingRun:
         self.curve: list[CurvePoint] = []
         self.losses: list[tuple[float, float]] = []
         self.validation_error: float | None = None
+        self.calibrating: tuple[int, int] | None = None
+        self.calibrated = 0
+        self.promise = ""
         self.stopped = False
         self.message = ""
         self._rest = ""
@@ -173,6 +185,8 @@ class TrainingRun:
             "started": self._started,
             "progress": self._progress,
             "epoch": self._epoch,
+            "calibrating": self._calibrating,
+            "calibrated": self._calibrated,
             "finished": self._finished,
             "cancelled": self._cancelled,
             "failed": self._failed,
@@ -217,6 +231,13 @@ class TrainingRun:
         self.curve.append(point)
         self.judged.emit(point)
 
+    def _calibrating(self, event: dict[str, Any]) -> None:
+        self.calibrating = (int(_number(event, "done") or 0), int(_number(event, "total") or 0))
+
+    def _calibrated(self, event: dict[str, Any]) -> None:
+        self.calibrated = int(_number(event, "count") or 0)
+        self.promise = str(event.get("sentence") or "")
+
     def _finished(self, event: dict[str, Any]) -> None:
         self.model = str(event.get("model") or self.model)
         self.validation_error = _number(event, "validation_error")
@@ -245,6 +266,37 @@ class TrainingRun:
             self.message = message
             self.changed.emit()
             self.ended.emit(state)
+
+
+def cut_off_run(project: Project) -> str | None:
+    """Name of the last run of a project that can be gone on with: its process ended before it was done."""
+    runs = [RunFolder(path) for path in project.runs_dir.glob("*")]
+    last = max((run for run in runs if run.is_unfinished), key=lambda run: run.kept_at, default=None)
+    return None if last is None else last.path.name
+
+
+def resumed_run(project: Project, name: str) -> TrainingRun:
+    """A run that goes on, with the curve that it has so far; without one where its file cannot be read."""
+    run = TrainingRun()
+    run.model = name
+    try:
+        with (project.runs_dir / name / CURVE).open(encoding="utf-8", newline="") as file:
+            rows = [{key: float(text) if text else None for key, text in row.items()} for row in csv.DictReader(file)]
+    except (OSError, ValueError, TypeError, csv.Error):
+        return run
+    for row in rows:
+        losses = (row.get("train_loss"), row.get("validation_loss"), row.get("validation_error"))
+        run.curve.append(CurvePoint(row.get("elapsed_s") or 0.0, 0, int(row.get("step") or 0), *losses))
+    run.losses = [(point.elapsed_s, point.train_loss) for point in run.curve if point.train_loss is not None]
+    return run
+
+
+def discard_run(project: Project, name: str) -> None:
+    """Throw a run away that was cut off; ProjectError if its files cannot be removed."""
+    folder = RunFolder(project.runs_dir / name)
+    folder.remove()
+    if folder.is_unfinished:
+        raise ProjectError(f"The run {name} could not be removed from {project.root}: check the folder's permissions.")
 
 
 def _number(event: dict[str, Any], key: str) -> float | None:

@@ -15,6 +15,7 @@ COLUMNS = {
     "Absent": lambda can: can.absent,
     "Status": lambda can: can.status,
     "Score": lambda can: can.score,
+    "Covariance": lambda can: can.covariance,
     "Several points": lambda can: can.instances,
     "Description": lambda can: can.description,
     "Lock": lambda can: can.locked,

@@ -35,7 +35,16 @@ def test_all_modules_load_no_window_library(package):
 
 @pytest.mark.parametrize(
     "module",
-    ["cli", "engine.project", "engine.io", "engine.exchange", "engine.train", "engine.predict", "engine.metrics"],
+    [
+        "cli",
+        "engine.project",
+        "engine.io",
+        "engine.exchange",
+        "engine.train",
+        "engine.predict",
+        "engine.metrics",
+        "engine.uncertainty",
+    ],
 )
 def test_what_opens_a_project_loads_no_heavy_library(module):
     loaded = fresh(

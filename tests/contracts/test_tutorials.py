@@ -58,7 +58,7 @@ def test_cephalograms(tutorial, tmp_path, capsys):
     project = Project.open(tmp_path / "project")
     (model,) = project.models
     assert project.geometry("001").grid.spacing == pytest.approx((1.5, 1.5))
-    assert [len(project.cases_in(split)) for split in Split] == [30, 0, 10]
+    assert [len(project.cases_in(split)) for split in Split] == [30, 0, 0, 10]
     away = distances(project, model, Split.TEST)
     assert len(away) == 19
     everything = np.concatenate(list(away.values()))

@@ -40,6 +40,15 @@ def save(path: Path, text: str, encoding: str = "utf-8") -> Path:
 
 
 @st.composite
+def spreads(draw: st.DrawFn, ndim: int) -> np.ndarray | None:
+    """A covariance in px², or none."""
+    if draw(st.booleans()):
+        return None
+    root = np.array([[draw(st.floats(-5, 5)) for _ in range(ndim)] for _ in range(ndim)])
+    return np.asarray(root @ root.T)
+
+
+@st.composite
 def annotations(
     draw: st.DrawFn,
     fmt: AnnotationFormat,
@@ -68,7 +77,8 @@ def annotations(
         point = np.array([draw(st.floats(-0.5, n - 0.5)) for n in upper])
         score = draw(st.one_of(st.just(np.nan), st.floats(0, 1))) if can.score else np.nan
         text = draw(st.sampled_from(["", "a note", "=note, with 'marks'", "occluded"])) if can.description else ""
-        return Entry(point, status, score, text)
+        covariance = draw(spreads(grid.ndim)) if can.covariance else None
+        return Entry(point, status, score, text, covariance=covariance)
 
     count = draw(st.integers(1, 3)) if can.instances else 1
     entries = {name: with_gaps({i: entry() for i in range(count)}) for name in chosen}
@@ -85,6 +95,9 @@ def assert_same(back: ImageAnnotations, given: ImageAnnotations, atol: float = 1
         for here, there in zip(back.entries[name], entries, strict=True):
             assert here.description == there.description
             np.testing.assert_array_equal(here.score, there.score)
+            assert (here.covariance is None) == (there.covariance is None)
+            if here.covariance is not None and there.covariance is not None:
+                np.testing.assert_allclose(here.covariance, there.covariance, rtol=0, atol=1e-9)
             if there.point is not None:
                 np.testing.assert_allclose(here.point, there.point, rtol=0, atol=atol)
 

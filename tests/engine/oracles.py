@@ -9,6 +9,7 @@ from napari_landmarker.engine.geometry import Grid
 from napari_landmarker.engine.heatmap.configs import DecoderConfig
 from napari_landmarker.engine.io.image import Image
 from napari_landmarker.engine.losses.configs import CrossEntropyConfig
+from napari_landmarker.engine.models import CascadeNet
 from napari_landmarker.engine.models.base import HeatmapNetwork, LandmarkNetwork
 from napari_landmarker.engine.models.configs import UNetConfig
 from napari_landmarker.engine.predict.bundle import ModelInfo
@@ -49,6 +50,26 @@ class Ramps(HeatmapNetwork):
         places = self.places.reshape(1, -1, self.spatial_dims, *[1] * self.spatial_dims)
         logits = -0.5 * ((seen - places) / self.sigma).square().sum(dim=2)
         return self.gain * (logits if self.logits else logits.exp())
+
+
+class RampRefiner(LandmarkNetwork):
+    """As `Ramps`, one landmark at a time, in patches."""
+
+    context, levels = 1, 1
+
+    def __init__(self, ramps_network, stride):
+        super().__init__(ramps_network.spatial_dims, 3, ramps_network.out_channels, stride=stride)
+        self.ramps = ramps_network
+        self.ramps.stride = stride
+
+    def forward(self, region, landmark):
+        return self.ramps(region)[torch.arange(len(region)), landmark]
+
+
+def ramp_cascade(image, places, stride=1):
+    """A cascade of which both stages recognise places as `Ramps` does."""
+    coarse, fine = Ramps(image, places, 4.0), Ramps(image, places, 1.0)
+    return CascadeNet(coarse, RampRefiner(fine, stride), patch_size=16, downsample=4, window=7)
 
 
 class Fixed(HeatmapNetwork):

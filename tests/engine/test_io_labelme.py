@@ -392,7 +392,7 @@ def test_flags_descriptions_and_locks(tmp_path: Path) -> None:
     after = load(path)
     assert after["flags"] == value["flags"]
     assert after["shapes"][0] == value["shapes"][0]
-    plain = replace(one, entries={"a": (replace(entry, description="", locked=False),)})
+    plain = replace(one, entries={"a": (replace(entry, description="", locked=None),)})
     write_annotation_file(path, [plain])  # what is not said stays
     assert load(path)["shapes"][0] == value["shapes"][0]
     new = tmp_path / "b.json"

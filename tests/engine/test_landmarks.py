@@ -25,6 +25,10 @@ def test_a_schema_of_names() -> None:
     assert schema.names == ("tip", "base")
     assert [d.color for d in schema.landmarks] == list(PALETTE[:2])
     assert schema.definition("base").color == PALETTE[1]
+    assert schema.instances == 1
+    assert LandmarkSchema.from_names(["plant"], instances=4).instances == 4
+    with pytest.raises(AnnotationError, match="instances"):
+        LandmarkSchema.from_names(["plant"], instances=0)
     with pytest.raises(AnnotationError, match="no landmark 'x': this project has tip, base"):
         schema.definition("x")
 
@@ -56,6 +60,9 @@ def test_a_schema_survives_its_json() -> None:
         ({"landmarks": [{"name": "a", "color": "red"}]}, "landmarks.0.color"),
         ({"landmarks": [{"name": "a"}], "edges": [["a", "b"]]}, "'b' is used"),
         ({"landmarks": [{"name": "a"}], "instances": 0}, "instances"),
+        ({"landmarks": [{"name": n} for n in "abc"], "pairs": [["a", "b"], ["c", "b"]]}, "'b' stands in more than one"),
+        ({"landmarks": [{"name": n} for n in "ab"], "pairs": [["a", "b"], ["b", "a"]]}, "'a' stands in more than one"),
+        ({"landmarks": [{"name": "a"}], "pairs": [["a", "a"]]}, "'a' stands in more than one .*or twice in one"),
         ({"landmarks": [{"name": "a"}], "colour": 1}, "colour"),
         ([1], "schema.json is not valid"),
     ],
@@ -159,7 +166,9 @@ def test_covariance_goes_with_its_landmark_and_not_with_an_edit() -> None:
     assert moved.covariance is not None
     np.testing.assert_array_equal(moved.covariance, covariance[[2, 0]])
     assert landmarks.with_point("a", (0, 0)).covariance is None
-    assert landmarks.reordered(["a", "new"]).covariance is None
+    with_new = landmarks.reordered(["new", "b"])
+    assert with_new.covariance_of("new") is None
+    np.testing.assert_array_equal(with_new.covariance_of("b"), 2 * np.eye(2))  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(

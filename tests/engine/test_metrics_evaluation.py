@@ -203,7 +203,11 @@ def test_cases_that_do_not_belong_together(results: list[CaseResult]) -> None:
     with pytest.raises(GeometryError, match="same image"):
         evaluate([CaseResult("one", results[0].truth, flipped)], model="m", split="test")
     several = LandmarkSet.empty(("a",), PLANE, instances=2)
-    with pytest.raises(GeometryError, match="several points"):
+    with pytest.raises(GeometryError, match="several points"):  # of a truth that has one of each
+        evaluate([CaseResult("one", results[0].truth, several)], model="m", split="test")
+    with pytest.raises(LandmarkerError, match="annotate at least one"):
         evaluate([CaseResult("one", several, several)], model="m", split="test")
+    with pytest.raises(GeometryError, match=r"Case 'one': .*same image"):
+        evaluate([CaseResult("one", several, other)], model="m", split="test")
     with pytest.raises(GeometryError, match="no spacing"):
         landmark_errors(results[0].truth, results[0].predicted, unit="mm")

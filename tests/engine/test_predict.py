@@ -9,12 +9,15 @@ import numpy as np
 import pytest
 import tifffile
 import torch
+from image_files import write_image
+from oracles import FixedPoints, member
 from synthetic import NAMES, make_project
 
 from napari_landmarker.engine.errors import ImageError, ModelError, ProjectError
 from napari_landmarker.engine.io import read_landmarks
 from napari_landmarker.engine.landmarks import LandmarkStatus
-from napari_landmarker.engine.models.configs import UNetConfig
+from napari_landmarker.engine.losses.configs import L2Config
+from napari_landmarker.engine.models.configs import CoordinateRegressionConfig, UNetConfig
 from napari_landmarker.engine.predict import Predictor, evaluate_model
 from napari_landmarker.engine.predict.batch import predict_files
 from napari_landmarker.engine.predict.bundle import ModelInfo, save_bundle
@@ -149,12 +152,98 @@ def test_a_run_that_was_ended_goes_on_where_it_was_and_lists_all(trained, predic
     assert predict_files(predictor, images, tmp_path, spacing=other, resume=True).kept == 0
     predictor.views = 1
     predict_files(predictor, images, tmp_path, spacing=spacing)
-    newer = images[1].stat().st_mtime + 3600
-    copied = tmp_path / "images" / images[1].name
-    copied.parent.mkdir()
-    shutil.copyfile(images[1], copied)
-    os.utime(copied, (newer, newer))
-    assert predict_files(predictor, [copied], tmp_path, spacing=spacing, resume=True).kept == 0
+
+
+def test_an_image_that_was_replaced_is_predicted_anew_be_it_by_an_older_one(trained, predictor, tmp_path):
+    spacing = trained.cases[0].spacing
+    first, other = paths_of(trained, 2)
+    image, out = tmp_path / "images" / first.name, tmp_path / "out"
+    image.parent.mkdir()
+    written = first.stat().st_mtime
+
+    def rows(**options):
+        done = predict_files(predictor, [image], out, spacing=spacing, **options)
+        return done.kept, [(row["x"], row["y"], row.get("z")) for row in rows_of(done.table)]
+
+    shutil.copyfile(first, image)
+    os.utime(image, (written, written))
+    kept, at_first = rows()
+    assert rows(resume=True) == (1, at_first)
+    for source, age in ((other, -3600), (first, 3600), (other, 7200)):
+        shutil.copyfile(source, image)
+        os.utime(image, (written + age, written + age))
+        kept, again = rows(resume=True)
+        assert kept == 0
+        assert (again == at_first) == (source is first)
+        assert rows(resume=True) == (1, again)
+    settings = (out / ".settings.json").read_text()
+    assert str(tmp_path) not in settings
+    for damage in ("[]", "{", "null", '{"settings": 1}'):  # as an older version left it, or none
+        (out / ".settings.json").write_text(damage)
+        assert rows(resume=True)[0] == 0
+
+
+def test_an_older_prediction_of_an_image_that_fails_is_no_result_of_this_run(trained, predictor, tmp_path):
+    spacing = trained.cases[0].spacing
+    ending = ".json" if predictor.info.ndim == 2 else ".mrk.json"
+    images, out = [], tmp_path / "out"
+    for path in paths_of(trained, 2):
+        images.append(tmp_path / path.name)
+        shutil.copyfile(path, images[-1])
+    predict_files(predictor, images, out, spacing=spacing)
+    files = [out / f"{path.name.split('.')[0]}{ending}" for path in images]
+    before = [file.read_bytes() for file in files]
+    images[0].write_bytes(b"no picture any more")
+    for resume in (True, False):
+        done = predict_files(predictor, images, out, spacing=spacing, resume=resume)
+        assert [failure.image for failure in done.failures] == images[:1]
+        assert not files[0].exists()
+        assert (out / "earlier" / files[0].name).read_bytes() == before[0]
+        assert files[1].read_bytes() == before[1]
+        assert {row["image"] for row in rows_of(done.table)} == {images[1].name}
+    theirs = trained.annotation_path(trained.cases[0].id)
+    shutil.copyfile(theirs, files[0])  # a person's work stays
+    predict_files(predictor, images, out, spacing=spacing)
+    assert files[0].read_bytes() == theirs.read_bytes()
+
+
+def test_progress_is_told_within_an_image_too_and_may_end_the_work_there(trained, predictor, tmp_path):
+    images, spacing, told = paths_of(trained, 2), trained.cases[0].spacing, []
+    predict_files(predictor, images, tmp_path / "o", spacing=spacing, progress=lambda *now: told.append(now))
+    assert told == [(0, 2), (0, 2), (1, 2), (1, 2), (2, 2)]
+
+    def cancel(done, total):
+        told.append((done, total))
+        if told[-2:] == [(1, total)] * 2:
+            raise KeyboardInterrupt
+
+    for work in (
+        lambda: predict_files(predictor, images, tmp_path / "c", spacing=spacing, progress=cancel),
+        lambda: evaluate_model(trained, MODEL_NAME, Split.TRAIN, progress=cancel),
+    ):
+        told.clear()
+        with pytest.raises(KeyboardInterrupt):
+            work()
+    assert len({row["image"] for row in rows_of(tmp_path / "c" / "predictions.csv")}) == 1
+
+
+def test_a_score_that_is_not_known_is_left_empty(tmp_path):
+    images = [tmp_path / f"{name}.png" for name in "xy"]
+    for path in images:
+        write_image(path, np.zeros((24, 24), np.uint8))
+    points = torch.tensor([[10.0, 12.0], [torch.nan, torch.nan]])
+    config = {"model": CoordinateRegressionConfig(), "loss": L2Config(of="points")}
+    predictor = Predictor([member(FixedPoints(points), (24, 24), ("seen", "lost"), **config)])
+    done = predict_files(predictor, images, tmp_path / "out")
+    assert done.failures == ()
+    rows = {(row["image"], row["landmark"]): row for row in rows_of(done.table)}
+    assert rows["x.png", "seen"].get("score", "") == ""
+    assert float(rows["x.png", "seen"]["y"]) == 10
+    again = predict_files(predictor, images, tmp_path / "out", resume=True)
+    assert (again.predicted, again.kept) == (0, 2)
+    landmarks = read_landmarks(tmp_path / "out" / "x.json", names=("seen", "lost"))
+    assert np.isnan(landmarks.score_of("seen"))
+    assert landmarks.status_of("lost") == "unplaced"
 
 
 def test_covariances_are_listed_and_stay_where_a_prediction_does(trained, predictor, tmp_path):

@@ -11,9 +11,9 @@ from napari_landmarker.engine.errors import ModelError, ProjectError
 from napari_landmarker.engine.geometry import Grid
 from napari_landmarker.engine.io.image import Image
 from napari_landmarker.engine.losses.configs import L2Config
-from napari_landmarker.engine.models.configs import CoordinateRegressionConfig, UNetConfig
+from napari_landmarker.engine.models.configs import CascadeConfig, CoordinateRegressionConfig, UNetConfig
 from napari_landmarker.engine.predict import Predictor, read_info
-from napari_landmarker.engine.predict.bundle import WEIGHTS, save_bundle
+from napari_landmarker.engine.predict.bundle import INFO, WEIGHTS, save_bundle
 from napari_landmarker.engine.predict.ensemble import ENSEMBLE, save_ensemble
 
 TINY = UNetConfig(features_2d=(8, 8, 8, 8, 8), stride_2d=2)
@@ -59,7 +59,7 @@ def test_the_heat_of_two_models_is_the_mean_of_their_heat(tmp_path):
     predictors = [Predictor.load(folder) for folder in (*alone, alone)]
     heats = []
     for predictor in predictors[:2]:
-        look = predictor._looks(IMAGE, 1)[0]
+        look = predictor._looks(IMAGE, 1, lambda: None)[0]
         with torch.no_grad():
             heats.append(look.member.heat_of_maps(look.member.answer(look.drawn()))[0])
     mean = (heats[0] + heats[1]) / 2
@@ -74,6 +74,32 @@ def test_models_that_know_different_landmarks_find_all_of_them(tmp_path):
     found = both.predict(IMAGE).landmarks
     np.testing.assert_allclose(found.point("b"), one.predict(IMAGE).landmarks.point("b"), atol=1e-4)
     np.testing.assert_allclose(found.point("c"), two.predict(IMAGE).landmarks.point("c"), atol=1e-4)
+
+
+def test_pairs_of_models_are_joined_and_must_agree(tmp_path):
+    one = saved(tmp_path / "one", ("l", "r", "m"), 1, pairs=(("l", "r"),))
+    other = saved(tmp_path / "two", ("l", "r", "x", "y"), 2, pairs=(("r", "l"), ("x", "y")))
+    assert Predictor.load([one, other]).info.landmarks.pairs == (("l", "r"), ("x", "y"))
+    third = saved(tmp_path / "three", ("l", "m"), 3, pairs=(("l", "m"),))
+    with pytest.raises(ModelError, match="do not agree whether 'r' or 'm' is the other side of 'l'") as caught:
+        Predictor.load([one, third])
+    assert str(caught.value).count(". ") == 0
+
+
+def test_a_network_that_finds_one_point_is_no_model_of_landmarks_with_several(tmp_path):
+    folder = saved(tmp_path / "one", model=CoordinateRegressionConfig(features_2d=(8, 8)), loss=L2Config(of="points"))
+    content = json.loads((folder / INFO).read_text())
+    content["landmarks"]["instances"] = 3
+    (folder / INFO).write_text(json.dumps(content))
+    with pytest.raises(ModelError, match="'coordinate' cannot find") as caught:
+        read_info(folder)
+    assert str(folder / INFO) in str(caught.value)
+    assert "\n" not in str(caught.value)
+    for model in (CoordinateRegressionConfig(), CascadeConfig()):
+        loss = {"loss": L2Config(of="points")} if model.answer == "points" else {}
+        with pytest.raises(ValueError, match="several points"):
+            info_of(("a",), (16, 16), model=model, instances=2, **loss)
+    assert info_of(("a",), (16, 16), instances=2).landmarks.instances == 2
 
 
 def test_an_ensemble_that_cannot_be_written_leaves_its_members_where_they_were(tmp_path):

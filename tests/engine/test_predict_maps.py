@@ -5,15 +5,13 @@ from collections import OrderedDict
 import numpy as np
 import pytest
 import torch
-from oracles import Fixed, FixedPoints, Ramps, gaussian, member, ramps
+from oracles import Fixed, FixedPoints, Ramps, gaussian, member, ramp_cascade, ramps
 
 from napari_landmarker.engine.errors import ModelError
 from napari_landmarker.engine.geometry import Grid
 from napari_landmarker.engine.heatmap.configs import DecoderConfig
 from napari_landmarker.engine.io.image import Image
 from napari_landmarker.engine.losses.configs import L2Config, MultivariateGaussianNLLConfig
-from napari_landmarker.engine.models import CascadeNet
-from napari_landmarker.engine.models.base import LandmarkNetwork
 from napari_landmarker.engine.models.configs import (
     CascadeConfig,
     CholeskyHourglassConfig,
@@ -223,44 +221,30 @@ def test_points_networks_are_averaged_and_their_spread_is_the_covariance(ndim):
     alone = Predictor(members[:1]).predict(grey(shape))
     np.testing.assert_allclose(alone.landmarks.points, points[0])
     assert alone.landmarks.covariance is None
+    assert np.isnan(alone.landmarks.score).all()  # such a network says nothing of how sure it is
     assert alone.heatmaps.max() == 1
     np.testing.assert_allclose(shown_at(alone), points[0], atol=0.6)
     both = Predictor(members).predict(grey(shape)).landmarks
     np.testing.assert_allclose(both.points, np.full((1, ndim), 11.0))
     np.testing.assert_allclose(both.covariance[0], np.full((ndim, ndim), 2.0))
-
-
-class _RampRefiner(LandmarkNetwork):
-    """As `Ramps`, one landmark at a time, in patches."""
-
-    context, levels = 1, 1
-
-    def __init__(self, ramps_network, stride):
-        super().__init__(ramps_network.spatial_dims, 3, ramps_network.out_channels, stride=stride)
-        self.ramps = ramps_network
-        self.ramps.stride = stride
-
-    def forward(self, region, landmark):
-        return self.ramps(region)[torch.arange(len(region)), landmark]
-
-
-def cascade(image, places, stride=1):
-    coarse, fine = Ramps(image, places, 4.0), Ramps(image, places, 1.0)
-    return CascadeNet(coarse, _RampRefiner(fine, stride), patch_size=16, downsample=4, window=7)
+    assert np.isnan(both.score).all()
+    lost = Predictor([member(FixedPoints(torch.full((1, ndim), torch.nan)), shape, **POINTS)]).predict(grey(shape))
+    assert lost.landmarks.status.tolist() == ["unplaced"]
+    assert lost.landmarks.score.tolist() == [0]
 
 
 @pytest.mark.parametrize("ndim", CASES)
 def test_a_cascade_answers_as_its_second_stage_does_alone_and_in_an_ensemble(ndim):
     shape, places = CASES[ndim]
     image, config = ramps(shape), {"model": CascadeConfig(coarse=UNetConfig())}
-    one = member(cascade(image, places), shape, **config)
+    one = member(ramp_cascade(image, places), shape, **config)
     with torch.no_grad():
         direct = one.network(torch.from_numpy(_drawn(one, image))[None])
     alone = Predictor([one]).predict(image)
     np.testing.assert_allclose(alone.landmarks.points, direct.points[0], atol=1e-4)
     np.testing.assert_allclose(alone.landmarks.points, places, atol=0.02)
     np.testing.assert_allclose(shown_at(alone), places, atol=0.6)
-    other = member(cascade(image, places), tuple(2 * size for size in shape), **config)
+    other = member(ramp_cascade(image, places), tuple(2 * size for size in shape), **config)
     for predictor in (Predictor([one, one]), Predictor([one, other]), Predictor([one], views=3)):
         found = predictor.predict(image)
         np.testing.assert_allclose(found.landmarks.points, places, atol=0.1)
@@ -271,7 +255,7 @@ def test_a_cascade_answers_as_its_second_stage_does_alone_and_in_an_ensemble(ndi
 
 def test_a_cascade_is_no_surer_than_its_first_stage():
     image, shape = ramps((48, 48)), (48, 48)
-    network = cascade(image, [(16.0, 16.0)])
+    network = ramp_cascade(image, [(16.0, 16.0)])
     sure = Predictor([member(network, shape, model=CascadeConfig())]).predict(image).landmarks.score[0]
     two = torch.maximum(*(gaussian((12, 12), at, np.eye(2)) for at in ((3.5, 3.5), (9, 9)))).clamp(min=1e-30).log()
     network.coarse_maps = lambda drawn: two[None, None]

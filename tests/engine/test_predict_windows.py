@@ -18,7 +18,15 @@ from napari_landmarker.engine.predict.instances import read_instances
 from napari_landmarker.engine.predict.member import Look, Member, Picture
 from napari_landmarker.engine.predict.predictor import Predictor
 from napari_landmarker.engine.predict.seen import read_stream
-from napari_landmarker.engine.predict.windows import needs_windows, places, shares, stream_maps, window_shape
+from napari_landmarker.engine.predict.stream import halo_of
+from napari_landmarker.engine.predict.windows import (
+    needs_windows,
+    places,
+    rows_for,
+    shares,
+    stream_maps,
+    window_shape,
+)
 
 LANDMARKS = 3
 #: Shape of the image, of what the network learnt from, and of windows that cover the image in several rows.
@@ -114,6 +122,8 @@ def test_what_is_read_on_the_way_is_what_the_whole_says(small_windows, ndim, str
     streamed = stream_maps(look, drawn, decoder, instances)
     found = read_stream(streamed, look, instances)
     np.testing.assert_allclose(found.points, expected.points[0], atol=1e-4)
+    if logits and method == "soft_argmax":  # away from the peak nothing is kept, and the score is the peak's
+        expected = expected._replace(score=read_instances(heat, DecoderConfig(window=2), instances).score)
     np.testing.assert_allclose(found.score, expected.score[0], atol=1e-4)
     if method != "soft_argmax":  # where the mean lies away from the peak, the covariance is that of the whole map
         np.testing.assert_allclose(found.covariance, expected.covariance[0], atol=1e-4)
@@ -138,6 +148,56 @@ def test_a_peak_between_two_rows_of_windows_is_read_as_any_other(small_windows, 
         np.testing.assert_allclose(found.points[:, 0], expected.points[0, :, 0], atol=1e-4)
         np.testing.assert_allclose(found.covariance[:, 0], expected.covariance[0, :, 0], atol=1e-3)
         np.testing.assert_allclose(found.score[:, 0], expected.score[0, :, 0], atol=1e-4)
+
+
+@pytest.mark.parametrize(
+    ("ndim", "method", "instances"), [(2, "auto", 1), (2, "auto", 3), (3, "auto", 1), (3, "soft_argmax", 1)]
+)
+@torch.no_grad()
+def test_the_axis_of_the_rows_and_groups_of_landmarks_change_nothing(
+    small_windows, monkeypatch, ndim, method, instances
+):
+    torch.manual_seed(3)
+    shape, trained = ((50, 58), (16, 16)) if ndim == 2 else ((22, 18, 20), (8, 8, 8))
+    decoder = DecoderConfig(method=method, window=2)
+    look = look_at(Local(ndim, 1), shape, trained, decoder=decoder, instances=instances)
+    drawn, kept, real = torch.randn(1, 1, *shape), [], windows.Stream.aggregate
+
+    def counted(self, values, location):
+        kept.append(tuple(self._planes.shape))
+        real(self, values, location)
+
+    monkeypatch.setattr(windows.Stream, "aggregate", counted)
+    expected = stream_maps(look, drawn, decoder, instances, axis=0)
+    for axis in range(ndim):
+        for most in (windows.MOST_BYTES, 1):
+            monkeypatch.setattr(windows, "MOST_BYTES", most)
+            kept.clear()
+            streamed = stream_maps(look, drawn, decoder, instances, axis=axis)
+            rows = rows_for(shape, trained, 1, 1, LANDMARKS, halo_of(decoder), axis)
+            assert set(kept) == {rows.kept}
+            assert rows.order[0] == axis
+            assert len(rows.groups) == (LANDMARKS if most == 1 else 1)
+            found, plain = (read_stream(one, look, instances) for one in (streamed, expected))
+            for own, other in zip(found, plain, strict=True):
+                np.testing.assert_allclose(own, other, atol=1e-4)
+            torch.testing.assert_close(streamed.overview, expected.overview, atol=1e-4, rtol=0)
+            torch.testing.assert_close(streamed.log_total, expected.log_total, atol=1e-4, rtol=0)
+
+
+@pytest.mark.parametrize("trained", [(64, 64, 64), (128, 128, 128), (48, 200, 200), (200, 200, 48), (250, 250, 250)])
+@pytest.mark.parametrize(("space", "landmarks"), [((400, 512, 512), 32), ((100, 800, 800), 60), ((600, 600, 600), 80)])
+def test_what_is_kept_of_large_volumes_is_small_whichever_axis_is_long(trained, space, landmarks):
+    for turned in set(itertools.permutations(space)):
+        rows = rows_for(turned, trained, 4, 1, landmarks, 12)
+        assert 4 * np.prod(rows.kept, dtype=float) <= 3 * 2**30
+        assert [at for group in rows.groups for at in range(landmarks)[group]] == list(range(landmarks))
+        assert rows.kept[2:] == tuple(turned[axis] for axis in rows.order[1:])
+        assert turned[rows.order[0]] == max(turned)
+        window = 4 * landmarks * np.prod(rows.window, dtype=float)
+        assert window <= max(2**30, 4 * landmarks * np.prod(trained))  # what the network answers at once
+    usual = rows_for(space, (128, 128, 128), 4, 1, landmarks, 12)
+    assert len(usual.groups) == (1 if landmarks < 80 else 4)
 
 
 @torch.no_grad()
@@ -205,3 +265,24 @@ def test_one_finding_elsewhere_does_not_pull_the_others():
     lost = joined([found((10, 10), 0.5), found((np.nan, np.nan), 0.0)])
     np.testing.assert_allclose(lost.points[0, 0], (10, 10))
     assert lost.score[0, 0] == pytest.approx(0.25)
+    # a finding that did not look for the landmark takes nothing from it
+    both = joined(
+        [found((10, 10), 0.8).in_rows([0], 2), found((4, 5), 0.6).in_rows([1], 2), found((4, 5), 0.4).in_rows([1], 2)]
+    )
+    np.testing.assert_allclose(both.points[:, 0], [(10, 10), (4, 5)])
+    np.testing.assert_allclose(both.score[:, 0], (0.8, 0.5))
+
+
+def test_members_that_share_no_landmark_are_as_sure_together_as_alone(small_windows):
+    image = ramps((70, 60))
+    networks = [Ramps(image, [place], 1.2) for place in ((20.3, 33.6), (40.0, 41.2))]
+    members = [
+        member(n, (40, 40), names, decoder=DecoderConfig(window=6)) for n, names in zip(networks, "ab", strict=True)
+    ]
+    alone = [Predictor([one], window=True).predict(image).landmarks for one in members]
+    both = Predictor(members, window=True).predict(image).landmarks
+    assert both.names == ("a", "b")
+    for own, name in zip(alone, "ab", strict=True):
+        assert own.score_of(name) > 0.9
+        assert both.score_of(name) == pytest.approx(own.score_of(name), abs=1e-6)
+        np.testing.assert_allclose(both.point(name), own.point(name), atol=1e-6)

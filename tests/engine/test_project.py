@@ -100,10 +100,18 @@ def test_splits_are_dealt_the_same_each_time_and_leave_none_empty():
     dealt = draw_splits(ids)
     assert dealt == draw_splits(list(reversed(ids)))
     counts = {split: list(dealt.values()).count(split) for split in Split}
-    assert counts == {Split.TRAIN: 28, Split.VALIDATION: 6, Split.TEST: 6}
-    assert set(draw_splits(["a", "b", "c"]).values()) == set(Split)
+    assert counts == {Split.TRAIN: 28, Split.VALIDATION: 6, Split.CALIBRATION: 0, Split.TEST: 6}
+    assert sorted(draw_splits(["a", "b", "c"]).values()) == [Split.TEST, Split.TRAIN, Split.VALIDATION]
     assert sorted(draw_splits(["a", "b"]).values()) == [Split.TRAIN, Split.VALIDATION]
     assert list(draw_splits(["a"]).values()) == [Split.TRAIN]
+
+
+@pytest.mark.parametrize(
+    ("count", "dealt"), [(129, (91, 19, 0, 19)), (130, (77, 13, 20, 20)), (400, (240, 40, 60, 60))]
+)
+def test_a_calibration_split_is_dealt_where_it_costs_little(count, dealt):
+    splits = list(draw_splits([f"case{i}" for i in range(count)]).values())
+    assert tuple(splits.count(split) for split in Split) == dealt
 
 
 def test_images_of_one_name_in_two_folders_are_two_cases(tmp_path):

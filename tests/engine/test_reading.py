@@ -81,6 +81,19 @@ def test_scores_are_the_share_of_the_window_and_the_height_of_the_peak():
     assert read_heat(heat, DecoderConfig(), logits=False).score[0].tolist() == pytest.approx([0.6, 0.3, 1])
 
 
+def test_the_mean_of_a_whole_map_scores_the_heat_about_it_and_not_about_the_maximum():
+    heat = torch.zeros(1, 2, 25, 25)
+    heat[0, 0, 12, 10:15] = 0.18  # about the mean, (12, 12)
+    heat[0, 0, 12, 0] = heat[0, 0, 12, 24] = 0.05
+    heat[0, 1, 12, 0], heat[0, 1, 12, 24] = 0.5, 0.5
+    heat[0, 0, 12, 10] += 1e-4  # the largest pixel lies at the window's border
+    found = read_heat(heat, DecoderConfig(method="soft_argmax", window=2), logits=True)
+    np.testing.assert_allclose(found.points[0], [(12, 12), (12, 12)], atol=1e-3)
+    np.testing.assert_allclose(found.score[0], (0.9, 0.0), atol=1e-3)  # between two peaks lies nothing
+    about_largest = read_heat(heat, DecoderConfig(method="argmax", window=2), logits=True).score[0, 0]
+    assert about_largest == pytest.approx(3 * 0.18, abs=1e-3)
+
+
 @pytest.mark.parametrize("logits", [True, False])
 @pytest.mark.parametrize("value", [0.0, 0.2, torch.nan])
 def test_a_map_that_says_nothing_gives_no_point(logits, value):
@@ -147,7 +160,7 @@ def test_points_that_are_answered_are_the_points(ndim):
     points[0, 1, 0] = torch.inf
     found = read_answer(points, config, 1)
     assert torch.isnan(found.points[0, 1]).all()
-    assert found.score.tolist() == [[1, 0, 1], [1, 1, 1]]
+    np.testing.assert_array_equal(found.score, [[np.nan, 0, np.nan], [np.nan] * 3])  # a place, and no word of doubt
     assert torch.equal(found.points[1], points[1])
     assert found.covariance.shape == (2, 3, ndim, ndim)
     assert torch.isnan(found.covariance).all()

@@ -16,7 +16,7 @@ def test_a_sample_project_has_the_images_the_splits_and_the_points_of_the_table(
     project = sample_project(sample, tmp_path / "p")
     rows = {(r["image"], r["landmark"]): r for r in sample.rows()}
     assert len(project.cases) == len({image for image, _ in rows}) >= {2: 60, 3: 24}[ndim]
-    assert all(len(project.cases_in(split)) >= 5 for split in Split)
+    assert all(len(project.cases_in(split)) >= 5 for split in Split if split is not Split.CALIBRATION)
     empty = [c for c in project.cases if not project.annotations(c.id).placed.any()]
     assert [c.id for c in empty] == [c.id for c in project.cases_in(Split.TEST)[-sample.unannotated :]]
     for case in project.cases:

@@ -1,8 +1,6 @@
-"""Cross-validation, fine-tuning with other landmarks, and several processes that train as one."""
+"""Cross-validation, and fine-tuning with other landmarks."""
 
 import json
-import subprocess
-import sys
 
 import numpy as np
 import pytest
@@ -19,13 +17,12 @@ from napari_landmarker.engine.models.configs import (
     UNetConfig,
 )
 from napari_landmarker.engine.predict import Predictor, read_info
-from napari_landmarker.engine.predict.bundle import load_network
 from napari_landmarker.engine.project import Split
 from napari_landmarker.engine.train.adopt import adopt_weights
-from napari_landmarker.engine.train.events import Control, Ending, Finished, Judged, Progress, Started
+from napari_landmarker.engine.train.events import Calibrated, Control, Ending, Finished, Judged, Progress, Started
 from napari_landmarker.engine.train.fit import train_project
+from napari_landmarker.engine.train.folder import RunFolder
 from napari_landmarker.engine.train.folds import resume_folds, train_folds, unfinished_folds
-from napari_landmarker.engine.train.presets import write_config
 
 
 def test_folds_are_judged_on_what_they_never_saw_and_become_one_model(tmp_path):
@@ -74,6 +71,59 @@ def test_a_cross_validation_that_was_stopped_goes_on_with_the_folds_that_are_lef
     assert project.models == (name,)
     assert sum(isinstance(event, Started) for event in events) == 1
     assert unfinished_folds(project) is None
+
+
+def test_a_crash_between_the_ensemble_and_its_figures_does_not_lose_them(tmp_path, monkeypatch):
+    from napari_landmarker.engine.train import folds
+
+    class Crashed(Exception):
+        pass
+
+    project, _ = make_project(tmp_path, count=8)
+    real, figures = folds.write_json, []
+
+    def crashing(path, content):
+        if path.name == "cross-validation.json" and not figures:
+            figures.append(content)
+            raise Crashed
+        real(path, content)
+
+    monkeypatch.setattr(folds, "write_json", crashing)
+    with pytest.raises(Crashed):
+        train_folds(project, small(4), 2, lambda event: None, name="heads")
+    assert project.models == ("heads",)
+    assert unfinished_folds(project) == unfinished_folds(project, "heads") == "heads"
+    assert unfinished_folds(project, "others") is None
+    events = []
+    name, evaluation = resume_folds(project, "heads", events.append)
+    assert name == "heads"
+    assert [type(event) for event in events] == [Calibrated, Finished]  # no fold is trained again
+    saved = json.loads((project.model_path("heads") / "evaluations" / "cross-validation.json").read_text())
+    assert saved == json.loads(json.dumps(figures[0]))
+    assert saved["overall"]["mean"] == pytest.approx(evaluation.overall.mean)
+    assert unfinished_folds(project) is None
+
+
+def test_all_folds_train_what_was_planned_once_for_their_share_of_the_minutes(tmp_path, monkeypatch):
+    from napari_landmarker.cli.training import train
+    from napari_landmarker.engine.train import planner
+
+    project, _ = make_project(tmp_path, count=8)
+    planned = []
+
+    def plan(facts, machine, minutes):
+        planned.append(minutes)
+        return small(4).changed(max_minutes=minutes, reasons=(f"plan {len(planned)}",))
+
+    monkeypatch.setattr(planner, "plan", plan)
+    train(project.root, folds=2, max_minutes=3, max_steps=4, run="heads")
+    assert planned == [1.5]
+    assert project.models == ("heads",)
+    configs = [RunFolder(project.runs_dir / "heads" / f"fold-{fold}-run").read()[1] for fold in (1, 2)]
+    assert configs[0] == configs[1]
+    assert (configs[0].max_minutes, configs[0].max_steps, configs[0].reasons) == (1.5, 2, ("plan 1",))
+    with pytest.raises(TrainingError, match="a run or a model 'heads' already"):
+        train(project.root, folds=2, run="heads")
 
 
 UNET = UNetConfig(features_2d=(8,) * 5, features_3d=(8,) * 5, stride_2d=2)
@@ -169,28 +219,3 @@ def test_early_stopping_ends_a_run_that_gets_no_better(tmp_path):
     still = OptimiserConfig(learning_rate=1e-12, ema=0.0)
     train_project(project, small(40, validations=20, patience=2, optimiser=still), events.append)
     assert sum(isinstance(event, Judged) for event in events) <= 5
-
-
-def test_two_processes_train_as_one(tmp_path):
-    """The same images in the same steps: the errors of one process and of two are alike, and so is what is saved."""
-    project, _ = make_project(tmp_path, count=16)
-    write_config(tmp_path / "c.yaml", small(30, validations=2, precision="float32"))
-    command = [sys.executable, "-m", "napari_landmarker", "train", str(project.root), "--config"]
-    for devices in ("1", "2"):
-        done = subprocess.run(
-            [*command, str(tmp_path / "c.yaml"), "--devices", devices, "--events", "jsonl"],
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        assert done.returncode == 0, done.stderr
-        lines = [json.loads(line) for line in done.stdout.splitlines()]
-        assert [line["event"] for line in lines].count("finished") == 1
-    assert project.models == ("auto-1", "auto-2")
-    infos = [read_info(project.model_path(name)) for name in project.models]
-    assert infos[0].steps == infos[1].steps == 30
-    assert infos[1].validation_error == pytest.approx(infos[0].validation_error, rel=0.5, abs=0.3)
-    networks = [load_network(project.model_path(info.name), info).state_dict() for info in infos]
-    for key, value in networks[0].items():
-        assert (value - networks[1][key]).abs().mean() < 0.05

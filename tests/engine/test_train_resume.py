@@ -151,7 +151,7 @@ def test_an_image_that_breaks_on_the_way_is_named_and_the_last_state_stays(tmp_p
     project, _ = make_project(tmp_path, count=8)
     path = project.image_path(project.cases[0].id)
     whole = path.read_bytes()
-    monkeypatch.setattr("napari_landmarker.engine.train.loading.MEMORY_BYTES", 0)  # images are read again and again
+    monkeypatch.setattr("napari_landmarker.engine.train.cost.KEPT_BYTES", 0)  # images are read again and again
 
     def listen(event):
         if isinstance(event, Judged) and event.step == 4:
@@ -163,3 +163,44 @@ def test_an_image_that_breaks_on_the_way_is_named_and_the_last_state_stays(tmp_p
     events = []
     resume_project(project, events.append)
     assert isinstance(events[-1], Finished)
+
+
+def test_a_run_has_the_name_that_a_person_gives_it_and_is_gone_on_with_by_it(tmp_path):
+    project, _ = make_project(tmp_path, count=8)
+    for name in ("first", "second"):
+        with pytest.raises(Cut):
+            train_project(project, small(4, validations=2), cut_at(1), name=name)
+    for name in ("first", "second"):
+        with pytest.raises(TrainingError, match=f"a run or a model '{name}' already: choose another name, or go on"):
+            train_project(project, small(1), lambda event: None, name=name)
+    with pytest.raises(TrainingError, match="no unfinished run 'third'"):
+        resume_project(project, lambda event: None, name="third")
+    assert resume_project(project, lambda event: None, name="first") == "first"  # though the other is the last
+    assert project.models == ("first",)
+    assert read_info(project.model_path("first")).name == "first"
+    with pytest.raises(TrainingError, match="a run or a model 'first' already"):
+        train_project(project, small(1), lambda event: None, name="first")
+    assert not (project.runs_dir / "first" / "checkpoint.pt").exists()
+    assert (project.runs_dir / "second" / "checkpoint.pt").exists()
+
+
+@pytest.mark.parametrize("name", ["", ".hidden", "a/b", "a\\b", "../up", " a", "a\n", "."])
+def test_a_name_that_no_folder_can_have_is_refused(tmp_path, name):
+    project, _ = make_project(tmp_path, count=4)
+    with pytest.raises(TrainingError, match="choose a name that a folder can have"):
+        train_project(project, small(1), lambda event: None, name=name)
+    assert not project.runs_dir.exists()
+
+
+def test_the_command_refuses_a_name_that_is_taken_before_it_plans(tmp_path, monkeypatch):
+    from napari_landmarker.cli.training import train
+    from napari_landmarker.engine.train import planner
+
+    project, _ = make_project(tmp_path, count=8)
+    with pytest.raises(Cut):
+        train_project(project, small(4, validations=2), cut_at(1), name="mine")
+    monkeypatch.setattr(planner, "plan", lambda *given: pytest.fail("It planned."))
+    with pytest.raises(TrainingError, match="a run or a model 'mine' already"):
+        train(project.root, run="mine")
+    train(project.root, run="mine", resume=True)
+    assert project.models == ("mine",)

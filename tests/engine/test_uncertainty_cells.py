@@ -52,7 +52,7 @@ def test_cells_follow_the_map_to_the_nearest_pixel(ndim):
     grid, to_heatmap = _padded(ndim)
     cells = CellGrid.of(grid, to_heatmap)
     points = np.random.default_rng(0).uniform(-0.5, np.array(grid.shape) - 0.5, (500, ndim))
-    expected = np.floor(to_heatmap.apply(points) + 0.5).astype(int) - cells.first
+    expected = np.floor(to_heatmap.apply(points) + 0.5).astype(int) - [side.start for side in cells.window]
     np.testing.assert_array_equal(cells.cell_of(points), expected)
 
 

@@ -1,8 +1,11 @@
 """Regions of heatmaps: what they hold, and that simulated places lie in them as often as is promised."""
 
+from functools import cache
+
 import numpy as np
 import pytest
 from scipy import ndimage, stats
+from skimage.morphology import reconstruction
 
 from napari_landmarker.engine.geometry import AffineMap, Grid
 from napari_landmarker.engine.landmarks import LandmarkSet
@@ -112,6 +115,40 @@ def test_regions_in_one_piece_are(score, ndim):
         assert parts == 1 or not score.connected
 
 
+@pytest.mark.parametrize("ndim", [2, 3])
+def test_levels_in_one_piece_are_those_of_the_reconstruction(ndim):
+    """Oracle: morphological reconstruction of the heat from its maximum."""
+    prediction = _prediction(_bumpy(ndim, 6), factor=1)
+    heat = prediction.heatmaps[0]
+    seed = np.where(heat == heat.max(), heat, heat.min())
+    lowest = reconstruction(seed, heat, footprint=np.ones((3,) * ndim))
+    every = np.moveaxis(np.indices(heat.shape), 0, -1).reshape(-1, ndim)
+    scores = DensityScore(connected=True).measure(prediction, 0, every)[:, 0]
+    np.testing.assert_allclose(scores, 1 - lowest.ravel() / heat.max(), atol=1e-12)
+    mass = heat / heat.sum(dtype=float)
+    above = [mass[lowest > level].sum() for level in lowest.ravel()[:100]]
+    np.testing.assert_allclose(RankScore(connected=True).measure(prediction, 0, every[:100])[:, 0], above, atol=1e-12)
+
+
+@pytest.mark.parametrize("score", SCORES, ids=repr)
+def test_a_map_whose_axes_are_turned_and_swapped_has_the_same_regions(score):
+    straight = _prediction(_bumpy(3, 8)[:, :7, :6])
+    shape = straight.to_heatmap.target_shape
+    moved = AffineMap.permute(shape, (2, 0, 1)).then(AffineMap.flip((6, 8, 7), (0, 2)))
+    heat = np.flip(straight.heatmaps[0].transpose(2, 0, 1), (0, 2))
+    other = Prediction(straight.landmarks, heat[None], straight.to_heatmap.then(moved))
+    for threshold in (0.3, 0.8):
+        here, there = (score.region(one, 0, threshold) for one in (straight, other))
+        np.testing.assert_array_equal(here.mask((0, 0, 0), (16, 14, 12)), there.mask((0, 0, 0), (16, 14, 12)))
+        assert here.size == pytest.approx(there.size)
+
+
+def test_a_landmark_without_a_point_may_be_anywhere():
+    prediction = _prediction(_bumpy(2, 1))
+    missing = Prediction(prediction.landmarks.without_point("a"), prediction.heatmaps, prediction.to_heatmap)
+    assert all(score.region(missing, 0, 0.5).whole for score in SCORES)
+
+
 @pytest.mark.parametrize(
     "heat", [np.zeros((4, 4)), np.full((4, 4), np.nan), np.full((4, 4), np.inf)], ids=["zero", "nan", "inf"]
 )
@@ -144,20 +181,26 @@ def test_a_place_beyond_the_border_belongs_to_the_nearest_cell(score):
     assert inside == beyond
 
 
+@cache
+def _scores_of_cells(score, ndim, image):
+    """The cells of a map, and the score of each."""
+    prediction = _prediction(_bumpy(ndim, 100 + image))
+    cells = CellGrid.of(prediction.landmarks.grid, prediction.to_heatmap)
+    every = np.moveaxis(np.indices(cells.shape), 0, -1).reshape(-1, ndim)
+    return cells, score.measure(prediction, 0, prediction.to_heatmap.inverse.apply(every)).reshape(cells.shape)
+
+
 def _table(score, ndim, count, seed, as_the_map_says):
     """Scores ``(count, 1, 1, DRAWS)`` of places drawn from maps, or from maps that are not what the model shows."""
     rng = np.random.default_rng(seed)
     table = np.empty((count, 1, 1, DRAWS))
     which = rng.integers(12, size=(count, DRAWS))
     for image in range(12):
-        prediction = _prediction(_bumpy(ndim, 100 + image))
-        source = prediction if as_the_map_says else _prediction(_bumpy(ndim, 100 + image) ** 0.5)
+        source = _prediction(_bumpy(ndim, 100 + image) ** (1 if as_the_map_says else 0.5))
         at = which == image
-        cells = CellGrid.of(prediction.landmarks.grid, prediction.to_heatmap)
-        every = np.moveaxis(np.indices(cells.shape), 0, -1).reshape(-1, ndim)
-        lookup = score.measure(prediction, 0, prediction.to_heatmap.inverse.apply(every)).reshape(cells.shape)
+        cells, scores = _scores_of_cells(score, ndim, image)
         places = _drawn(source, int(at.sum()), rng)
-        table[:, 0, 0][at] = lookup[tuple(cells.cell_of(places).T)]
+        table[:, 0, 0][at] = scores[tuple(cells.cell_of(places).T)]
     return table
 
 
@@ -168,7 +211,7 @@ def _within(hits, low, high):
 @pytest.mark.parametrize("ndim", [2, 3])
 @pytest.mark.parametrize("score", SCORES, ids=repr)
 def test_conformal_regions_of_heatmaps_cover_what_they_promise(score, ndim):
-    """Ties are broken by chance, as places in one cell have the same score: coverage is then exact."""
+    """And exactly that where ties are broken by chance, as places in one cell have the same score."""
     rng = np.random.default_rng(7)
     for count in COUNTS:
         table = _table(score, ndim, count + 1, 10 + count, as_the_map_says=False)
@@ -178,7 +221,8 @@ def test_conformal_regions_of_heatmaps_cover_what_they_promise(score, ndim):
             if count < confidence / (1 - confidence) - 1e-9:
                 assert np.isinf(threshold).all()
             else:
-                assert hits >= stats.binom.ppf(0.005, DRAWS, confidence)
+                # behind a bottleneck many cells have one score, and ties only ever cover more
+                assert _within(hits, confidence, 1.0 if score.connected else confidence + 1 / (count + 1))
             exact = landmark_thresholds(table[:-1], confidence, "each", rng)
             assert _within(int((table[-1] <= exact).sum()), confidence, confidence)
 

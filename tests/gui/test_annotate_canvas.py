@@ -17,6 +17,7 @@ from napari_landmarker.engine.exchange import create_project
 from napari_landmarker.engine.schema import LandmarkSchema
 from napari_landmarker.gui.layers import POINTS_NAME, SIZE_PX
 from napari_landmarker.gui.widget import LandmarkerWidget
+from napari_landmarker.state.modes import LabelMode
 
 
 def test_a_click_outside_the_image_places_nothing(open_2d: LandmarkerWidget, canvas: Canvas) -> None:
@@ -70,16 +71,20 @@ def test_a_press_takes_the_nearest_point_within_ten_pixels(open_2d: LandmarkerWi
     assert open_2d.session.current == "menton"
 
 
-def test_a_click_on_a_point_makes_it_current_and_the_next_click_moves_it(
+def test_a_click_on_a_point_makes_it_current_and_the_next_click_moves_it_in_quick_mode(
     open_2d: LandmarkerWidget, canvas: Canvas
 ) -> None:
     hit = canvas.click((50, 50))
     canvas.click(hit)
     assert open_2d.session.current == "nasion"
-    assert "move: nasion" in open_2d.annotate.hint.text()
+    assert "Drag to move: nasion" in open_2d.annotate.hint.text()
+    canvas.click((80, 90))
+    np.testing.assert_allclose(open_2d.session.shown.point("nasion"), hit, atol=1e-6)
+    open_2d.session.set_mode(LabelMode.QUICK)
+    assert "Click on the image to move: nasion" in open_2d.annotate.hint.text()
     again = canvas.click((80, 90))
     np.testing.assert_allclose(open_2d.session.shown.point("nasion"), again, atol=1e-6)
-    assert open_2d.session.current == "sella"
+    assert open_2d.session.current == "nasion"
 
 
 @pytest.mark.parametrize("key", [Qt.Key.Key_Delete, Qt.Key.Key_Backspace])

@@ -14,6 +14,7 @@ from pytestqt.qtbot import QtBot
 from qtpy.QtCore import QPoint, Qt, QUrl
 from qtpy.QtGui import QDesktopServices
 from qtpy.QtWidgets import QPushButton
+from window import prediction
 
 from napari_landmarker.engine.io.image import Image
 from napari_landmarker.engine.landmarks import LandmarkStatus
@@ -31,12 +32,13 @@ def make_model(project: Project, name: str = "auto-1", names: tuple[str, ...] | 
     from napari_landmarker.engine.train.config import TrainConfig, UNetConfig
     from napari_landmarker.engine.train.frame import plan_frame
 
-    torch.manual_seed(0)
+    torch.manual_seed(1)  # with these weights every point lies on the image, and not in what is added to fill the frame
     schema = project.schema if names is None else LandmarkSchema.from_names(names)
     grid = project.geometry(project.cases[0].id).grid
     config = TrainConfig(model=UNetConfig(features_2d=(8,) * 5, features_3d=(8,) * 5))
+    frame = plan_frame([grid], 20_000, config.model.multiple(grid.ndim))
     info = ModelInfo(
-        name=name, landmarks=schema, ndim=grid.ndim, channels=1, frame=plan_frame([grid], 20_000, 64), config=config,
+        name=name, landmarks=schema, ndim=grid.ndim, channels=1, frame=frame, config=config,
         n_train=2, n_validation=1, validation_error=12.345, minutes=1.0, steps=3,
     )  # fmt: skip
     network = config.model.build(info.ndim, info.channels, len(info.names))
@@ -92,6 +94,15 @@ def test_predict_this_image_then_accept(
     assert set(confirmed.status) == {LandmarkStatus.CONFIRMED.value}
     assert np.allclose(confirmed.points, saved.points)
     assert not panel.accept.isEnabled()
+
+
+def test_a_model_that_finds_nothing_is_not_taken_for_a_finished_image(predicting: LandmarkerWidget) -> None:
+    session, panel = predicting.session, predicting.predict
+    session.take_prediction(str(session.case_id), prediction(session, {}), "auto-1")
+    assert panel.points.text() == "The model did not find the landmarks that are not annotated here."
+    for name in session.names:
+        session.mark_absent(name)
+    assert panel.points.text().startswith("Every landmark here is annotated")
 
 
 def test_predict_all_but_the_finished(predicting: LandmarkerWidget, qtbot: QtBot, told: list[str]) -> None:

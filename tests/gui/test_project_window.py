@@ -186,7 +186,7 @@ def test_thousands_of_images_open_at_once_and_a_click_costs_no_more(
     monkeypatch.setattr(project_2d, "_cases", many)
     read: list[str] = []
     annotations = project_2d.annotations
-    monkeypatch.setattr(project_2d, "annotations", lambda case_id: read.append(case_id) or annotations(case_id))
+    monkeypatch.setattr(project_2d, "annotations", lambda *of: read.append(of[0]) or annotations(*of))
     widget.session.open_project(project_2d)
     widget.annotate._count._timer.stop()
     QApplication.processEvents()

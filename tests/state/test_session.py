@@ -17,6 +17,7 @@ from napari_landmarker.engine.exchange import create_project
 from napari_landmarker.engine.landmarks import LandmarkStatus
 from napari_landmarker.engine.project import Project, Split
 from napari_landmarker.engine.schema import LandmarkSchema
+from napari_landmarker.state.modes import LabelMode
 from napari_landmarker.state.session import Session
 
 
@@ -116,15 +117,19 @@ def test_undo_of_an_edit_whose_image_is_gone_is_told_and_stays_possible(session:
 
 
 POINT = st.tuples(st.integers(0, 156).map(lambda n: n / 4), st.integers(0, 196).map(lambda n: n / 4))
+ANSWERS = ["remove", "mark_absent", "accept", "confirm", "reset", "restore"]
+WHOLE = ["accept_all", "lock_all", "copy", "paste", "undo", "redo"]
 EDITS = st.lists(
     st.one_of(
         st.tuples(st.just("place"), st.sampled_from(NAMES), POINT),
         st.tuples(st.just("move"), st.sampled_from(NAMES), POINT),
-        st.tuples(st.sampled_from(["remove", "mark_absent", "accept", "reset"]), st.sampled_from(NAMES), st.none()),
+        st.tuples(st.sampled_from(ANSWERS), st.sampled_from(NAMES), st.none()),
         st.tuples(st.just("case"), st.sampled_from("xyz"), st.none()),
-        st.tuples(st.sampled_from(["accept_all", "undo", "redo"]), st.none(), st.none()),
+        st.tuples(st.just("set_mode"), st.sampled_from(LabelMode), st.none()),
+        st.tuples(st.sampled_from(["set_locked", "unlock"]), st.sampled_from(NAMES), st.none()),
+        st.tuples(st.sampled_from(WHOLE), st.none(), st.none()),
     ),
-    max_size=15,
+    max_size=20,
 )
 
 
@@ -156,6 +161,10 @@ def test_undoing_everything_restores_and_redoing_everything_repeats(
             session.place(point)
         elif kind == "move":
             session.move(target, point)
+        elif kind == "set_locked":
+            session.set_locked(target, True)
+        elif kind == "unlock":
+            session.set_locked(target, False)
         elif target is None:
             getattr(session, kind)()
         else:

@@ -36,6 +36,7 @@ class Capabilities:
         several_images: whether one file holds many images.
         description: whether a point can have a description.
         locked: whether a point can be locked.
+        covariance: whether a predicted point can say how unsure it is along each direction.
         image_size: whether the image's size must be known to write (and, without an image, to read) it.
         states_size: whether the file itself states the image's size.
         as_stored: whether voxels are those of the volume as its file stores them, and not as it is shown.
@@ -52,6 +53,7 @@ class Capabilities:
     several_images: bool = False
     description: bool = False
     locked: bool = False
+    covariance: bool = False
     image_size: bool = False
     states_size: bool = False
     as_stored: bool = False

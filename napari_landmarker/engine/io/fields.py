@@ -29,15 +29,17 @@ class Entry:
         point: index coordinates in array order, ``(D,)``, or None where it has no place.
         status: its status, which has a point exactly where ``point`` is given.
         score: confidence, NaN where unknown.
+        covariance: of a prediction, in px² of index coordinates, ``(D, D)``, or None where unknown.
         description: free text a person wrote to it; where it is empty, a file that is written keeps its own.
-        locked: whether programs shall not let it be moved; where not, a file that is written keeps its own.
+        locked: whether programs shall not let it be moved; where None, a file that is written keeps its own.
     """
 
     point: FloatArray | None
     status: LandmarkStatus
     score: float = math.nan
     description: str = ""
-    locked: bool = False
+    locked: bool | None = None
+    covariance: FloatArray | None = None
 
 
 def landmark_set(
@@ -77,20 +79,23 @@ def landmark_set(
     count = max((len(given) for given in entries.values()), default=1) if instances is None else instances
     names = tuple(entries) if names is None else tuple(names)
     out = LandmarkSet.empty(names, grid, max(count, 1))
-    points, status, score = out.points.copy(), out.status.copy(), out.score.copy()
+    points, status, score, locked = out.points.copy(), out.status.copy(), out.score.copy(), out.locked.copy()
+    covariance = np.full((*points.shape, grid.ndim), np.nan)
     for row, name in enumerate(names):
         for instance, entry in enumerate(entries.get(name, ())):
             at = row if status.ndim == 1 else (row, instance)
-            status[at] = entry.status.value
+            status[at], locked[at] = entry.status.value, bool(entry.locked)
             if entry.point is not None:
                 points[at], score[at] = entry.point, entry.score
-    return LandmarkSet(names, points, status, grid, score)
+                covariance[at] = np.nan if entry.covariance is None else entry.covariance
+    known = bool(np.isfinite(covariance).any())
+    return LandmarkSet(names, points, status, grid, score, covariance if known else None, locked)
 
 
 def entries_of(landmarks: LandmarkSet) -> dict[str, tuple[Entry, ...]]:
     """What a set says of each landmark: one entry for each instance up to the last that is not unplaced, at least one.
 
-    Descriptions and locks are not in a set; where an entry has none, what a file says of them stays.
+    Descriptions are not in a set; where an entry has none, what a file says of it stays.
     """
     count = 1 if landmarks.status.ndim == 1 else landmarks.status.shape[1]
     return {name: with_gaps({i: _entry_of(landmarks, name, i) for i in range(count)}) for name in landmarks.names}
@@ -99,7 +104,9 @@ def entries_of(landmarks: LandmarkSet) -> dict[str, tuple[Entry, ...]]:
 def _entry_of(landmarks: LandmarkSet, name: str, instance: int) -> Entry:
     status = landmarks.status_of(name, instance)
     point = landmarks.point(name, instance) if status.has_point else None
-    return Entry(point, status, landmarks.score_of(name, instance))
+    covariance = landmarks.covariance_of(name, instance) if status.has_point else None
+    locked = landmarks.locked_of(name, instance)
+    return Entry(point, status, landmarks.score_of(name, instance), locked=locked, covariance=covariance)
 
 
 def with_gaps(by_instance: Mapping[int, Entry]) -> tuple[Entry, ...]:

@@ -2,7 +2,9 @@
 
 labelme counts pixels from the corner of the top-left pixel, so its coordinates are index + 0.5. Several points of one
 label are instances of that landmark, told apart by their ``group_id``. What a plain labelme file cannot say stands in
-keys of our own, which labelme keeps: ``status`` and ``score`` of a point, and ``absent_landmarks`` of the file. Format:
+keys of our own, which labelme keeps: ``status``, ``score`` and ``covariance`` (``[[xx, xy], [xy, yy]]`` in px²) of a
+point, and ``absent_landmarks`` of the file (names,
+or objects where more is to be said: the number of the instance, or that it is locked). Format:
 labelme 5.7, https://github.com/wkentaro/labelme.
 """
 
@@ -23,6 +25,7 @@ from napari_landmarker.engine.io.annotation_format import (
     ImageAnnotations,
 )
 from napari_landmarker.engine.io.atomic import has_key, read_json
+from napari_landmarker.engine.io.covariance import COVARIANCE, as_covariance, covariance_rows
 from napari_landmarker.engine.io.fields import (
     Entry,
     as_name,
@@ -54,7 +57,9 @@ _ABSENT = "absent_landmarks"
 _CORNER = 0.5
 #: Keys of a file and of a point that are read, or say nothing of the image; others belong to other programs.
 _KEYS = ("version", "flags", "shapes", "imagePath", "imageData", "imageHeight", "imageWidth", _ABSENT)
-_POINT_KEYS = ("label", "points", "group_id", "description", "shape_type", "flags", "status", "score", "locked")
+_POINT_KEYS = (
+    "label", "points", "group_id", "description", "shape_type", "flags", "status", "score", COVARIANCE, "locked",
+)  # fmt: skip
 
 
 def read_labelme(
@@ -136,6 +141,7 @@ LABELME = AnnotationFormat(
         instances=True,
         description=True,
         locked=True,
+        covariance=True,
         states_size=True,
     ),
     recognises=partial(has_key, key="shapes"),
@@ -193,13 +199,13 @@ def _entries(content: dict[str, Any], path: Path, repeats: bool) -> dict[str, tu
         name: {i: _entry(shape, name, path) for i, shape in shapes.items()}
         for name, shapes in instances_of(point_shapes(content["shapes"], path), path, repeats).items()
     }
-    for name, instance in absent_landmarks(content.get(_ABSENT), path):
+    for name, instance, locked in absent_landmarks(content.get(_ABSENT), path):
         entries = found.setdefault(name, {})
         if instance in entries and instance == 0:
             raise AnnotationError(f"{path} says that '{name}' is absent but also places it: remove one of the two.")
         while instance in entries:
             instance += 1
-        entries[instance] = Entry(None, LandmarkStatus.ABSENT)
+        entries[instance] = Entry(None, LandmarkStatus.ABSENT, locked=locked)
     return {name: with_gaps(entries) for name, entries in found.items()}
 
 
@@ -207,12 +213,14 @@ def _entry(shape: dict[str, Any], name: str, path: Path) -> Entry:
     corner = as_numbers(shape["points"][0], 2, name, path)
     status = as_status(shape.get("status"), LandmarkStatus.CONFIRMED, name, path)
     text = shape.get("description")
+    covariance = as_covariance(shape.get(COVARIANCE), 2, name, path)
     return Entry(
         corner[::-1] - _CORNER,
         status,
         as_score(shape.get("score"), name, path),
         text if isinstance(text, str) else "",
         shape.get("locked") is True,
+        None if covariance is None else covariance[::-1, ::-1],
     )
 
 
@@ -300,15 +308,18 @@ def _new_shape(name: str) -> dict[str, Any]:
 
 
 def _fill(shape: dict[str, Any], entry: Entry, corner: tuple[float, float]) -> None:
-    """Set position, status, score, description and lock of a point shape."""
+    """Set position, status, score, covariance, description and lock of a point shape."""
     shape["points"] = [list(corner)]
     if entry.description:
         shape["description"] = entry.description
     if entry.locked:
         shape["locked"] = True
+    elif entry.locked is False:
+        shape.pop("locked", None)  # labelme states it only where it is true
     extra = {
         "status": None if entry.status is LandmarkStatus.CONFIRMED else entry.status.value,
         "score": None if math.isnan(entry.score) else entry.score,
+        COVARIANCE: None if entry.covariance is None else covariance_rows(entry.covariance[::-1, ::-1]),
     }
     for key, value in extra.items():
         if value is None:

@@ -113,8 +113,8 @@ def _group(shape: Shape) -> int | None:
     return value if isinstance(value, int) and not isinstance(value, bool) else None
 
 
-def absent_landmarks(value: object, path: Path) -> list[tuple[str, int]]:
-    """The names of a file's list of absent landmarks, each with the number of the instance, from 0.
+def absent_landmarks(value: object, path: Path) -> list[tuple[str, int, bool]]:
+    """The names of a file's list of absent landmarks, each with the number of the instance, from 0, and its lock.
 
     Raises:
         AnnotationError: if it is no such list.
@@ -129,20 +129,24 @@ def absent_landmarks(value: object, path: Path) -> list[tuple[str, int]]:
 def absent_items(value: object, entries: Mapping[str, Sequence[Entry]], path: Path) -> list[object]:
     """The list of absent landmarks to write: what the file says of others, then those of ``entries``.
 
-    The first instance is a name; a further one an object with the name and the number of the instance, from 1.
+    The first instance is a name; a further one, or one that is locked, an object with the name and the number of the
+    instance, from 1.
     """
     items: list[object] = value if isinstance(value, list) else []
     stated = absent_landmarks(value, path)
-    out = [item for item, (name, _) in zip(items, stated, strict=True) if name not in entries]
+    locks = {(name, i) for name, i, locked in stated if locked}
+    out = [item for item, (name, *_) in zip(items, stated, strict=True) if name not in entries]
     for name, given in entries.items():
         for i, entry in enumerate(given):
             if entry.status is LandmarkStatus.ABSENT:
-                out.append(name if i == 0 else {"label": name, "instance": i + 1})
+                locked = (name, i) in locks if entry.locked is None else entry.locked
+                plain = {"label": name, "instance": i + 1}
+                out.append(plain | {"locked": True} if locked else plain if i > 0 else name)
     return out
 
 
-def _absent(item: object, path: Path) -> tuple[str, int]:
+def _absent(item: object, path: Path) -> tuple[str, int, bool]:
     if not isinstance(item, dict):
-        return as_name(item, path), 0
+        return as_name(item, path), 0, False
     name = as_name(item.get("label"), path)
-    return name, as_instance(item.get("instance"), name, path)
+    return name, as_instance(item.get("instance"), name, path), item.get("locked") is True

@@ -37,10 +37,13 @@ def losses(annotations: Sequence[ImageAnnotations], fmt: AnnotationFormat) -> tu
     scored = count(lambda e: not math.isnan(e.score))
     if scored and not can.score:
         found.append(f"The scores of {_points(scored)}.")
+    spread = count(lambda e: e.covariance is not None)
+    if spread and not can.covariance:
+        found.append(f"The covariances of {_points(spread)}.")
     described = count(lambda e: bool(e.description))
     if described and not can.description:
         found.append(f"The descriptions of {_points(described)}.")
-    locked = count(lambda e: e.locked)
+    locked = count(lambda e: bool(e.locked))
     if locked and not can.locked:
         found.append(f"The locks of {_points(locked)}.")
     sizes = sum(one.grid.has_image and one.geometry is None for one in annotations)

@@ -2,14 +2,14 @@
 
 Positions are millimetres, LPS or RAS, or, in a file of ours for a volume without spacing, pixels (``x, y, z``
 index). ``positionStatus`` says which points are placed: *undefined* is a landmark that is not placed yet,
-*missing* one that is absent. Our status, score and number of the instance stand in keys of their own. Format: Markups
-schema 1.0.3 of 3D Slicer.
+*missing* one that is absent. Our status, score, covariance (of the position, in its unit squared) and number of the
+instance stand in keys of their own. Format: Markups schema 1.0.3 of 3D Slicer.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -24,6 +24,7 @@ from napari_landmarker.engine.io.annotation_format import (
     ImageAnnotations,
 )
 from napari_landmarker.engine.io.atomic import has_key, read_json
+from napari_landmarker.engine.io.covariance import COVARIANCE, as_covariance, covariance_rows
 from napari_landmarker.engine.io.fields import (
     Entry,
     as_instance,
@@ -32,13 +33,13 @@ from napari_landmarker.engine.io.fields import (
     as_score,
     as_status,
     entries_of,
-    names_in_descriptions,
     only_image,
     other_keys,
     require_world,
     save_json,
     with_gaps,
 )
+from napari_landmarker.engine.io.slicer_list import name_key, point_list
 from napari_landmarker.engine.io.units import mm_per_unit
 from napari_landmarker.engine.io.world_frame import WorldFrame, is_ras, require_volume
 from napari_landmarker.engine.landmarks import LandmarkSet, LandmarkStatus
@@ -64,7 +65,7 @@ _LIST_KEYS = (
 )  # fmt: skip
 _POINT_KEYS = (
     "id", "label", "description", "associatedNodeID", "position", "orientation", "selected", "locked", "visibility",
-    "positionStatus", "status", "score", _INSTANCE,
+    "positionStatus", "status", "score", COVARIANCE, _INSTANCE,
 )  # fmt: skip
 
 #: The control points of a list: by landmark, then by the number of the instance.
@@ -134,6 +135,7 @@ SLICER = AnnotationFormat(
         instances=True,
         description=True,
         locked=True,
+        covariance=True,
     ),
     recognises=partial(has_key, key="markups"),
     read=_read,
@@ -146,7 +148,7 @@ def _annotations(path: Path, grid: Grid | None, names: Sequence[str] | None, rep
     if grid is not None:
         require_volume(grid, path)
     content = read_json(path, _WHAT, AnnotationError)
-    markup = _point_list(content, path)
+    markup = point_list(content, path)
     frame = _frame(markup, path)
     others = len(content["markups"]) - 1
     if grid is None:
@@ -160,9 +162,9 @@ def _annotations(path: Path, grid: Grid | None, names: Sequence[str] | None, rep
             f"{path} is in pixels of an image without spacing, but this image has one: open it with that image."
         )
     points = markup["controlPoints"]
-    key = _name_key(points, names)
+    key, locked = name_key(points, names), markup.get("locked") is True
     entries = {
-        name: with_gaps({i: _entry(point, key, name, frame, grid, path) for i, point in given.items()})
+        name: with_gaps({i: _entry(point, key, name, frame, grid, locked, path) for i, point in given.items()})
         for name, given in _by_name(points, key, path, repeats).items()
     }
     unread = (f"{others} markup{'s' * (others != 1)} of other kinds",) if others else ()
@@ -176,9 +178,9 @@ def _save(path: Path, entries: Mapping[str, Sequence[Entry]], grid: Grid, repeat
     if not grid.has_image:
         require_world(grid, path)
     content = read_json(path, _WHAT, AnnotationError) if path.exists() else _blank(grid)
-    markup = _point_list(content, path)
+    markup = point_list(content, path)
     points = markup["controlPoints"]
-    key = _name_key(points, tuple(entries))
+    key = name_key(points, tuple(entries))
     known = _by_name(points, key, path, repeats)
     frame = _frame(markup, path)
     if (frame.scale is None) != (grid.spacing is None):
@@ -189,6 +191,10 @@ def _save(path: Path, entries: Mapping[str, Sequence[Entry]], grid: Grid, repeat
             )
         markup |= _units(grid)
         frame = _frame(markup, path)
+    if markup.get("locked") is True and any(entry.locked is False for given in entries.values() for entry in given):
+        markup["locked"] = False  # from now on each point says it of itself
+        for point in points:
+            point["locked"] = True
     gone: set[int] = set()
     for name, given in entries.items():
         of_name = known.get(name, {})
@@ -209,20 +215,6 @@ def _save(path: Path, entries: Mapping[str, Sequence[Entry]], grid: Grid, repeat
     save_json(path, content)
 
 
-def _point_list(content: dict[str, Any], path: Path) -> dict[str, Any]:
-    """The one point list of a file; other markups (lines, curves, boxes) are left alone."""
-    markups = content.get("markups")
-    if not isinstance(markups, list) or not all(isinstance(markup, dict) for markup in markups):
-        raise AnnotationError(f"{path} is not a 3D Slicer markups file: it has no list of markups.")
-    lists: list[dict[str, Any]] = [markup for markup in markups if markup.get("type") == "Fiducial"]
-    if len(lists) != 1:
-        raise AnnotationError(f"{path} holds {len(lists)} point lists: save exactly one point list in a file.")
-    points = lists[0].setdefault("controlPoints", [])
-    if not isinstance(points, list) or not all(isinstance(point, dict) for point in points):
-        raise AnnotationError(f"{path} is not a 3D Slicer markups file: its control points are no list.")
-    return lists[0]
-
-
 def _frame(markup: dict[str, Any], path: Path) -> WorldFrame:
     """The unit and the coordinate system of a list; where they are not stated, the schema says mm and LPS."""
     unit = markup.get("coordinateUnits", "mm")
@@ -233,15 +225,6 @@ def _frame(markup: dict[str, Any], path: Path) -> WorldFrame:
         raise AnnotationError(f"{path} is in the unit '{unit}', which is not known here: save it in millimetres.")
     system = markup.get("coordinateSystem", "LPS")
     return WorldFrame(scale, is_ras(system, path))
-
-
-def _name_key(points: Sequence[dict[str, Any]], names: Collection[str] | None) -> str:
-    """Whether the points carry their landmark's name as label or, as some protocols do, as description."""
-
-    def given(key: str) -> list[str]:
-        return [value.strip() if isinstance(value := point.get(key), str) else "" for point in points]
-
-    return "description" if names_in_descriptions(given("label"), given("description"), names) else "label"
 
 
 def _by_name(points: Sequence[dict[str, Any]], key: str, path: Path, repeats: bool) -> _Points:
@@ -260,15 +243,20 @@ def _by_name(points: Sequence[dict[str, Any]], key: str, path: Path, repeats: bo
     return out
 
 
-def _entry(point: dict[str, Any], key: str, name: str, frame: WorldFrame, grid: Grid, path: Path) -> Entry:
+def _entry(
+    point: dict[str, Any], key: str, name: str, frame: WorldFrame, grid: Grid, locked: bool, path: Path
+) -> Entry:
+    """What a control point says; ``locked``: whether the whole list is."""
     placed, text = point.get("positionStatus", "defined"), point.get("description")
     text = text if isinstance(text, str) and key == "label" else ""
-    locked = point.get("locked") is True
+    locked = locked or point.get("locked") is True
     if placed == "defined":
         position = as_numbers(point.get("position"), 3, name, path)
         status = as_status(point.get("status"), LandmarkStatus.CONFIRMED, name, path)
         score = as_score(point.get("score"), name, path)
-        return Entry(frame.to_index(position, grid), status, score, text, locked)
+        given = as_covariance(point.get(COVARIANCE), 3, name, path)
+        covariance = None if given is None else frame.covariance_to_index(given, grid)
+        return Entry(frame.to_index(position, grid), status, score, text, locked, covariance)
     if not isinstance(placed, str) or placed not in _UNPLACED:
         raise AnnotationError(
             f"{path} gives '{name}' the position status '{placed}', which is not known: place it again."
@@ -277,7 +265,7 @@ def _entry(point: dict[str, Any], key: str, name: str, frame: WorldFrame, grid: 
 
 
 def _fill(point: dict[str, Any], entry: Entry, key: str, frame: WorldFrame, grid: Grid) -> None:
-    """Set position, status, score, description and lock of a control point."""
+    """Set position, status, score, covariance, description and lock of a control point."""
     if entry.point is not None:
         point["position"] = [float(value) for value in frame.from_index(entry.point, grid)]
         point["positionStatus"] = "defined"
@@ -286,12 +274,14 @@ def _fill(point: dict[str, Any], entry: Entry, key: str, frame: WorldFrame, grid
         point["positionStatus"] = "missing" if entry.status is LandmarkStatus.ABSENT else "undefined"
     if entry.description and key == "label":
         point["description"] = entry.description
-    if entry.locked:
-        point["locked"] = True
+    if entry.locked is not None:
+        point["locked"] = entry.locked
     plain = entry.point is None or entry.status is LandmarkStatus.CONFIRMED
+    covariance = None if entry.point is None else entry.covariance
     extra = {
         "status": None if plain else entry.status.value,
         "score": None if entry.point is None or math.isnan(entry.score) else entry.score,
+        COVARIANCE: None if covariance is None else covariance_rows(frame.covariance_from_index(covariance, grid)),
     }
     for field, value in extra.items():
         if value is None:

@@ -33,6 +33,24 @@ class WorldFrame:
             return index[::-1]
         return grid.index_to_world(index) * (_RAS_TO_LPS if self.is_ras else 1.0) / self.scale
 
+    def covariance_to_index(self, covariance: FloatArray, grid: Grid) -> FloatArray:
+        """A covariance ``(3, 3)`` of a position, in its unit squared, as one of index coordinates, px²."""
+        if self.scale is None:
+            return covariance[::-1, ::-1]
+        turn = np.linalg.inv(self._steps(grid))
+        return turn @ covariance @ turn.T
+
+    def covariance_from_index(self, covariance: FloatArray, grid: Grid) -> FloatArray:
+        """A covariance ``(3, 3)`` of index coordinates, px², as one of a position, in its unit squared."""
+        if self.scale is None:
+            return covariance[::-1, ::-1]
+        turn = self._steps(grid)
+        return turn @ covariance @ turn.T
+
+    def _steps(self, grid: Grid) -> FloatArray:
+        """How far a position moves for a step along each index axis, in the columns ``(3, 3)``."""
+        return (self.from_index(np.eye(3), grid) - self.from_index(np.zeros((1, 3)), grid)).T
+
 
 def require_volume(grid: Grid, path: Path) -> None:
     """Make sure that the points of a file of 3D Slicer are 3D; AnnotationError otherwise."""

@@ -1,7 +1,14 @@
 """How far predictions lie from the truth: point errors, success detection rates, and both over a split."""
 
 from napari_landmarker.engine.metrics.bootstrap import Interval, Intervals, bootstrap_intervals, draw_weights
-from napari_landmarker.engine.metrics.case import CaseResult, CaseScore, Unit, landmark_errors, worst_landmark
+from napari_landmarker.engine.metrics.case import (
+    CaseResult,
+    CaseScore,
+    Unit,
+    landmark_errors,
+    one_point_each,
+    worst_landmark,
+)
 from napari_landmarker.engine.metrics.evaluation import (
     DEFAULT_RADII_MM,
     DEFAULT_RADII_PX,
@@ -66,6 +73,7 @@ __all__ = [
     "match_points",
     "measure",
     "multi_instance_point_error",
+    "one_point_each",
     "point_counts",
     "point_error",
     "radius_key",

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 import numpy as np
 
 from napari_landmarker.engine.errors import GeometryError
-from napari_landmarker.engine.landmarks import LandmarkSet
+from napari_landmarker.engine.landmarks import LandmarkSet, LandmarkStatus
+from napari_landmarker.engine.metrics.instances import match_points
 from napari_landmarker.engine.metrics.points import point_error
 
 Unit = Literal["mm", "px"]
@@ -40,6 +41,8 @@ class CaseScore:
         predicted: what the model found.
         errors: error of each landmark that has a true point; None where the model gave no point.
         missing: number of landmarks without a true point; they are left out.
+        landmark_of: where landmarks may have several points, each is a landmark of its own in the above, such as
+            ``"plant #2"``, and this is the landmark that it belongs to; else empty.
     """
 
     case_id: str
@@ -47,6 +50,7 @@ class CaseScore:
     predicted: LandmarkSet
     errors: dict[str, float | None]
     missing: int = 0
+    landmark_of: dict[str, str] = field(default_factory=dict)
 
     @classmethod
     def of(cls, result: CaseResult, unit: Unit, names: Sequence[str] | None = None) -> CaseScore:
@@ -60,12 +64,22 @@ class CaseScore:
         Raises:
             GeometryError: naming the case, if truth and prediction do not fit.
         """
+        truth, predicted = result.truth, result.predicted
+        owner: dict[str, str] = {}
         try:
-            errors = landmark_errors(result.truth, result.predicted, unit=unit)
+            if truth.points.ndim == 3:
+                _require_same_image(truth, predicted)
+                truth, predicted, owner = one_point_each(truth.truth(), predicted)
+            errors = landmark_errors(truth, predicted, unit=unit)
         except GeometryError as error:
             raise GeometryError(f"Case '{result.case_id}': {error}") from error
-        missing = len(result.truth.names if names is None else names) - len(errors)
-        return cls(result.case_id, result.truth.truth(), result.predicted, errors, missing)
+        known = {owner.get(name, name) for name in errors}
+        missing = len(result.truth.names if names is None else names) - len(known)
+        return cls(result.case_id, truth.truth(), predicted, errors, missing, owner)
+
+    def errors_of(self, landmark: str) -> list[float | None]:
+        """The errors of all true points of a landmark, at most one unless it may have several."""
+        return [error for name, error in self.errors.items() if self.landmark_of.get(name, name) == landmark]
 
     @property
     def n(self) -> int:
@@ -135,12 +149,7 @@ def landmark_errors(truth: LandmarkSet, predicted: LandmarkSet, *, unit: Unit | 
     Raises:
         GeometryError: if the two do not lie in the same image frame, or have several points a landmark.
     """
-    here, there = truth.grid, predicted.grid
-    if here.shape != there.shape or not np.allclose(here.direction, there.direction):
-        raise GeometryError(
-            f"Truth ({here.shape} pixels) and prediction ({there.shape} pixels) do not lie in the same "
-            "image: predict on the image that was annotated."
-        )
+    _require_same_image(truth, predicted)
     if truth.points.ndim != 2 or predicted.points.ndim != 2:
         raise GeometryError("Landmarks with several points each cannot be evaluated: annotate one point a landmark.")
     truth = truth.truth()
@@ -154,6 +163,47 @@ def landmark_errors(truth: LandmarkSet, predicted: LandmarkSet, *, unit: Unit | 
         for name, error, present in zip(truth.names, errors, truth.placed, strict=True)
         if present
     }
+
+
+def one_point_each(truth: LandmarkSet, predicted: LandmarkSet) -> tuple[LandmarkSet, LandmarkSet, dict[str, str]]:
+    """Landmarks that may have several points, as landmarks of one point each, such as ``"plant #2"``.
+
+    The predictions of a landmark are matched with its true points one to one, by the smallest total distance (see
+    `match_points`). Predictions that belong to no true point are left out.
+
+    Args:
+        truth: the annotation ``(L, M, D)``.
+        predicted: what a model found, ``(L, P, D)`` or ``(L, D)``.
+
+    Returns:
+        Truth, prediction, and the landmark that each name belongs to.
+    """
+    found, scale = predicted.reordered(truth.names), np.asarray(truth.grid.spacing or 1.0)
+    several = found.points if found.points.ndim == 3 else found.points[:, None]
+    points, matched, owner = {}, {}, {}
+    for name, true, own in zip(truth.names, truth.points, several, strict=True):
+        match = match_points(true * scale, own * scale)
+        prediction_of = dict(zip(match.true.tolist(), match.predicted.tolist(), strict=True))
+        for row in np.flatnonzero(np.isfinite(true).all(axis=-1)).tolist():
+            key = f"{name} #{row + 1}"
+            owner[key], points[key] = name, true[row]
+            if row in prediction_of:
+                matched[key] = own[prediction_of[row]]
+    status = LandmarkStatus.PREDICTED
+    return (
+        LandmarkSet.from_points(points, truth.grid),
+        LandmarkSet.from_points(matched, predicted.grid, names=tuple(points), status=status),
+        owner,
+    )
+
+
+def _require_same_image(truth: LandmarkSet, predicted: LandmarkSet) -> None:
+    here, there = truth.grid, predicted.grid
+    if here.shape != there.shape or not np.allclose(here.direction, there.direction):
+        raise GeometryError(
+            f"Truth ({here.shape} pixels) and prediction ({there.shape} pixels) do not lie in the same "
+            "image: predict on the image that was annotated."
+        )
 
 
 def _rank(error: float | None) -> float:

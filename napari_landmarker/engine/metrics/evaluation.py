@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import PureWindowsPath
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -28,6 +28,9 @@ from napari_landmarker.engine.metrics.case import CaseResult, CaseScore, Unit
 from napari_landmarker.engine.metrics.measurements import MeasurementScore, score_measurements
 from napari_landmarker.engine.metrics.points import success_rate
 from napari_landmarker.engine.schema import Measurement
+
+if TYPE_CHECKING:
+    from napari_landmarker.engine.uncertainty import CoverageReport
 
 #: Radii of the SDR where every image states its spacing: those of the cephalometric challenges.
 DEFAULT_RADII_MM = (2.0, 2.5, 3.0, 4.0)
@@ -101,6 +104,8 @@ class Evaluation:
         landmarks: a summary for each landmark name.
         physical_scale: the images' spacing, in words.
         measurements: how well distances, angles and ratios are predicted, by name.
+        coverage: how often the model's regions contain the true points; None where it promises none.
+        uncovered: one sentence why, where ``coverage`` is None; empty where nobody asked.
     """
 
     model: str
@@ -112,6 +117,8 @@ class Evaluation:
     landmarks: dict[str, Summary]
     physical_scale: str
     measurements: dict[str, MeasurementScore] = field(default_factory=dict)
+    coverage: CoverageReport | None = None
+    uncovered: str = ""
 
     @property
     def n_images(self) -> int:
@@ -128,8 +135,7 @@ class Evaluation:
         values = [
             np.nan if error is None else error
             for case in self.cases
-            for landmark, error in case.errors.items()
-            if name is None or landmark == name
+            for error in (case.errors.values() if name is None else case.errors_of(name))
         ]
         return np.asarray(values, dtype=np.float64)
 
@@ -158,6 +164,8 @@ class Evaluation:
                 "least_images": MIN_IMAGES,
             },
             "measurements": {name: score.to_dict() for name, score in self.measurements.items()},
+            "coverage": None if self.coverage is None else self.coverage.to_dict(),
+            "uncovered": self.uncovered,
             "cases": [case.to_dict() | self._measured(number) for number, case in enumerate(self.cases)],
         }
 
@@ -183,7 +191,8 @@ def evaluate(
     """Compare predictions with the truth of a split.
 
     Args:
-        results: the images; each id once.
+        results: the images; each id once. Where a landmark may have several points in an image, predictions are
+            matched with true points (`one_point_each`); one that belongs to none counts neither as right nor as wrong.
         model: name of the model; of a path, only the last part is kept, so that no report names a person's
             folders.
         split: name of the split.
@@ -235,11 +244,12 @@ def _check(results: tuple[CaseResult, ...], split: str) -> None:
 def _summarise(
     cases: tuple[CaseScore, ...], names: tuple[str, ...], radii: tuple[float, ...], weights: Weights
 ) -> Summary:
-    found = [(number, case.errors[name]) for number, case in enumerate(cases) for name in names if name in case.errors]
+    of_each = [(number, case.errors_of(name)) for number, case in enumerate(cases) for name in names]
+    found = [(number, error) for number, errors in of_each for error in errors]
     values = np.asarray([np.nan if error is None else error for _, error in found], dtype=np.float64)
     image = np.asarray([number for number, _ in found], dtype=np.intp)
     intervals = bootstrap_intervals(values, image, radii, weights)
-    return Summary.of(values, len(cases) * len(names) - len(found), radii, intervals)
+    return Summary.of(values, sum(not errors for _, errors in of_each), radii, intervals)
 
 
 def _tidy_radii(radii: Sequence[float]) -> tuple[float, ...]:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import csv
 import json
-import math
 import os
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 
 from napari_landmarker.engine.errors import AnnotationError, ImageError, LandmarkerError, ProjectError
@@ -22,17 +22,25 @@ from napari_landmarker.engine.io import (
     write_table,
 )
 from napari_landmarker.engine.io.annotation_format import ImageAnnotations
-from napari_landmarker.engine.io.atomic import require_writable, write_text
+from napari_landmarker.engine.io.atomic import require_writable, write_json
 from napari_landmarker.engine.io.fields import entries_of
 from napari_landmarker.engine.io.image import ImageGeometry
 from napari_landmarker.engine.io.table_text import safe_text, write_sheet
-from napari_landmarker.engine.landmarks import LandmarkSet
-from napari_landmarker.engine.predict.covariances import covariance_rows, write_covariances
+from napari_landmarker.engine.landmarks import LandmarkStatus
+from napari_landmarker.engine.predict.by_products import write_rows
+from napari_landmarker.engine.predict.covariances import covariance_header, covariance_rows
+from napari_landmarker.engine.predict.marks import ImageMarks
+from napari_landmarker.engine.predict.prediction import Prediction
 from napari_landmarker.engine.predict.predictor import Predictor
+from napari_landmarker.engine.predict.region_table import region_header, region_rows
+from napari_landmarker.engine.uncertainty import Calibration
+from napari_landmarker.engine.uncertainty.quantile import checked_confidence
 
-TABLE, COVARIANCES, FAILURES = "predictions.csv", "covariances.csv", "failures.csv"
-#: Says which models and settings found what is in the folder.
+TABLE, COVARIANCES, REGIONS, FAILURES = "predictions.csv", "covariances.csv", "regions.csv", "failures.csv"
+#: Says which models and settings found what is in the folder, and in which images.
 SETTINGS = ".settings.json"
+#: Predictions of an earlier run for an image that fails now are moved to this folder.
+EARLIER = "earlier"
 #: The tables are written after so many images, so that a run that is cut off loses no more.
 TABLES_EVERY = 50
 
@@ -69,68 +77,105 @@ def predict_files(
     *,
     spacing: Sequence[float] | None = None,
     resume: bool = False,
+    confidence: float = 0.95,
     progress: Callable[[int, int], None] | None = None,
 ) -> FilesPredicted:
     """Predict image files and write one annotation file for each (labelme in 2D, Slicer in 3D) and tables of all.
 
     The tables are predictions.csv, ``image, landmark, x, y[, z], score, status`` in pixels of the images as stored;
-    covariances.csv where the model says how sure it is along each axis; and failures.csv, with a sentence for each
-    image that could not be predicted, if there are any.
+    covariances.csv where the model says how sure it is along each axis; regions.csv where it is calibrated (see
+    `region_rows`); and failures.csv, with a sentence for each image that could not be predicted, if there are any. What
+    an earlier run predicted for such an image is moved to the folder "earlier", so that it is not taken for a result of
+    this one. Scores that are not known, as those of networks that answer with points, are left empty.
 
     Args:
         predictor: the model.
         images: the files; their names must differ.
         out: folder for the results; use one for each model.
         spacing: millimetres per pixel in array order, for all images; it replaces what their files state.
-        resume: whether to keep what an earlier run with the same models and settings found, if it is newer than the
-            image.
-        progress: called with images done and images in all; may raise to end the work.
+        resume: whether to keep what an earlier run with the same models and settings found in images that have not
+            been changed or replaced since.
+        confidence: what the regions of a calibrated model promise, between 0 and 1.
+        progress: called with images done and images in all, also within a large image; may raise to end the work.
 
     Raises:
         ImageError: for two images of one name.
         ProjectError: if ``out`` cannot be written.
+        CalibrationError: if the confidence is not between 0 and 1.
     """
-    counts = Counter(image_stem(path) for path in images)
-    twice = next((path for path in images if counts[image_stem(path)] > 1), None)
-    if twice is not None:
-        raise ImageError(f"{twice} has the same name as another image: predict these in two runs.")
+    _require_own_names(images)
     require_writable(out)
-    rows = _Earlier(predictor, out, spacing).rows(images) if resume else {}
-    kept = [path.name for path in rows]
-    _say_settings(predictor, out, spacing)
-    sure: list[list[str]] = []
-    failures: list[Failure] = []
+    calibration = predictor.calibration
+    marks, settings = ImageMarks(), _settings(predictor, spacing, calibration, checked_confidence(confidence))
+    rows = _Earlier(predictor, out, spacing, settings).rows(images, marks) if resume else {}
+    kept = len(rows)
+    marked = {path: marks.of(path) for path in rows}
+    _write_settings(out, settings, marked)  # what is older was found with other settings, or is to be found anew
+    say, beside = progress or _unheard, _Beside(out, predictor.info.ndim, rows)
 
     def write_tables() -> None:
         write_table(out / TABLE, [rows[path] for path in images if path in rows])
-        write_covariances(out / COVARIANCES, sure, kept)
-        _write_failures(out, failures)
+        beside.write()
+        _write_settings(out, settings, marked)
 
     try:
         for done, path in enumerate(images):
-            if progress is not None:
-                progress(done, len(images))
+            say(done, len(images))
             if path in rows:
                 continue
             if (done + 1) % TABLES_EVERY == 0:
                 write_tables()
             try:
-                geometry = _geometry(path, spacing)
-                target = _target(path, geometry, out)
-                landmarks = _predict(predictor, path, spacing)
-                write_landmarks(landmarks, target, path)
-                sure += covariance_rows(path.name, landmarks, geometry)
+                mark = marks.of(path)
+                found, geometry = _predict(predictor, path, out, spacing, partial(say, done, len(images)))
+                marked[path], landmarks = mark, found.landmarks
+                beside.add(path.name, found, geometry, calibration, confidence)
                 rows[path] = ImageAnnotations(path.name, landmarks.grid, entries_of(landmarks), geometry)
             except ProjectError:  # nothing can be written any more
                 raise
             except LandmarkerError as error:
-                named = path.name in str(error)
-                failures.append(Failure(path, str(error) if named else f"{path}: {error}"))
-        if progress is not None:
-            progress(len(images), len(images))
+                beside.fail(path, error)
+                _set_aside(path, out)
+        say(len(images), len(images))
     finally:
         write_tables()
-    return FilesPredicted(out / TABLE, len(rows) - len(kept), len(kept), tuple(failures))
+    return FilesPredicted(out / TABLE, len(rows) - kept, kept, tuple(beside.failures))
+
+
+class _Beside:
+    """The tables beside predictions.csv; rows of images that an earlier run predicted stay in them."""
+
+    def __init__(self, out: Path, ndim: int, kept: Iterable[Path]) -> None:
+        self._out, self._ndim, self._kept = out, ndim, frozenset(path.name for path in kept)
+        self._covariances: list[list[str]] = []
+        self._regions: list[list[str]] = []
+        self.failures: list[Failure] = []
+
+    def add(
+        self, image: str, found: Prediction, geometry: ImageGeometry, calibration: Calibration | None, confidence: float
+    ) -> None:
+        """Take what was found in one more image."""
+        self._covariances += covariance_rows(image, found.landmarks, geometry)
+        if calibration is not None:
+            self._regions += region_rows(image, found, geometry, calibration, confidence)
+
+    def fail(self, image: Path, error: LandmarkerError) -> None:
+        """Take why one more image could not be predicted."""
+        named = image.name in str(error)
+        self.failures.append(Failure(image, str(error) if named else f"{image}: {error}"))
+
+    def write(self) -> None:
+        """Write them; those without rows are removed."""
+        write_rows(self._out / COVARIANCES, covariance_header(self._ndim), self._covariances, self._kept)
+        write_rows(self._out / REGIONS, region_header(self._ndim), self._regions, self._kept)
+        _write_failures(self._out, self.failures)
+
+
+def _require_own_names(images: Sequence[Path]) -> None:
+    counts = Counter(image_stem(path) for path in images)
+    twice = next((path for path in images if counts[image_stem(path)] > 1), None)
+    if twice is not None:
+        raise ImageError(f"{twice} has the same name as another image: predict these in two runs.")
 
 
 def _geometry(path: Path, spacing: Sequence[float] | None) -> ImageGeometry:
@@ -138,11 +183,18 @@ def _geometry(path: Path, spacing: Sequence[float] | None) -> ImageGeometry:
     return geometry if spacing is None else replace(geometry, grid=geometry.grid.with_spacing(spacing))
 
 
-def _predict(predictor: Predictor, path: Path, spacing: Sequence[float] | None) -> LandmarkSet:
+def _predict(
+    predictor: Predictor, path: Path, out: Path, spacing: Sequence[float] | None, check: Callable[[], None]
+) -> tuple[Prediction, ImageGeometry]:
+    """Predict one image and write its annotation file."""
+    geometry = _geometry(path, spacing)
+    target = _target(path, geometry, out)
     image = read_image(path)
     if spacing is not None:
         image = replace(image, grid=image.grid.with_spacing(spacing))
-    return predictor.landmarks(image, path)
+    prediction = predictor.predict_source(image, path, check=check)
+    write_landmarks(prediction.landmarks, target, path)
+    return prediction, geometry
 
 
 def _target(path: Path, geometry: ImageGeometry, out: Path) -> Path:
@@ -153,25 +205,49 @@ def _target(path: Path, geometry: ImageGeometry, out: Path) -> Path:
     return target
 
 
+def _set_aside(path: Path, out: Path) -> None:
+    """Move what an earlier run predicted for an image out of the way; what a person placed stays where it is."""
+    for ending in (".json", ".mrk.json"):
+        old = out / f"{image_stem(path)}{ending}"
+        if not old.exists():
+            continue
+        try:
+            found = read_landmarks(old, image_name=path.name)
+        except LandmarkerError:
+            continue  # it is none of ours
+        if found.by_person.any() or not (found.status == LandmarkStatus.PREDICTED).any():
+            continue
+        try:
+            (out / EARLIER).mkdir(exist_ok=True)
+            old.replace(out / EARLIER / old.name)
+        except OSError as error:
+            raise ProjectError(f"{old} could not be moved ({error.strerror}): check the folder.") from error
+
+
 class _Earlier:
     """What an earlier run with the same models and settings found."""
 
-    def __init__(self, predictor: Predictor, out: Path, spacing: Sequence[float] | None) -> None:
+    def __init__(
+        self, predictor: Predictor, out: Path, spacing: Sequence[float] | None, settings: list[object]
+    ) -> None:
         self.names, self.out, self.spacing = predictor.info.names, out, spacing
-        said = out / SETTINGS
-        same = said.exists() and said.read_text(encoding="utf-8") == _settings(predictor, spacing)
-        self.since = said.stat().st_mtime if same else math.inf
+        self.marks: dict[str, str] = {}
+        with suppress(OSError, ValueError, TypeError, KeyError):  # none, or one of an older version
+            said = json.loads((out / SETTINGS).read_text(encoding="utf-8"))
+            if said["settings"] == settings:
+                self.marks = dict(said["images"])
         self.listed: set[str] = set()
-        if same and (out / TABLE).exists():
+        if self.marks and (out / TABLE).exists():
             with (out / TABLE).open(newline="", encoding="utf-8") as file:
                 self.listed = {row["image"] for row in csv.DictReader(file)}
 
-    def rows(self, images: Sequence[Path]) -> dict[Path, ImageAnnotations]:
-        """The predictions that stand: the tables list them, and they are newer than the settings and the image."""
+    def rows(self, images: Sequence[Path], marks: ImageMarks) -> dict[Path, ImageAnnotations]:
+        """The predictions that stand: the tables list them, and their images are those that they were found in."""
         found = {}
         for path in images:
             with suppress(LandmarkerError):  # said when its turn comes
-                row = self._row(path) if safe_text(path.name) in self.listed else None
+                same = safe_text(path.name) in self.listed and self.marks.get(path.name) == marks.of(path)
+                row = self._row(path) if same else None
                 if row is not None:
                     found[path] = row
         return found
@@ -179,7 +255,7 @@ class _Earlier:
     def _row(self, path: Path) -> ImageAnnotations | None:
         geometry = _geometry(path, self.spacing)
         target = _target(path, geometry, self.out)
-        if not target.exists() or target.stat().st_mtime < max(self.since, path.stat().st_mtime):
+        if not target.exists():
             return None
         found = read_landmarks(target, geometry, image_name=path.name)
         if not set(found.names) <= set(self.names):
@@ -187,17 +263,25 @@ class _Earlier:
         return ImageAnnotations(path.name, found.grid, entries_of(found.reordered(self.names)), geometry)
 
 
-def _settings(predictor: Predictor, spacing: Sequence[float] | None) -> str:
-    """What a prediction depends on beside the image."""
+def _settings(
+    predictor: Predictor, spacing: Sequence[float] | None, calibration: Calibration | None, confidence: float
+) -> list[object]:
+    """What a prediction and its regions depend on beside the image, as it stands in JSON."""
     given = None if spacing is None else [float(step) for step in spacing]
-    return json.dumps([predictor.fingerprint, predictor.views, predictor.flips, predictor.window, given]) + "\n"
+    how: list[object] = [predictor.fingerprint, predictor.views, predictor.flips, predictor.window, given]
+    if calibration is not None:
+        reach = calibration.thresholds(confidence).tolist()
+        how += [confidence, calibration.config.score.model_dump(mode="json"), repr(reach)]
+    return how
 
 
-def _say_settings(predictor: Predictor, out: Path, spacing: Sequence[float] | None) -> None:
-    """Leave word for a later run; what is older than this word was found with other settings."""
-    own, said = _settings(predictor, spacing), out / SETTINGS
-    if not said.exists() or said.read_text(encoding="utf-8") != own:
-        write_text(said, own)
+def _write_settings(out: Path, settings: list[object], marked: Mapping[Path, str]) -> None:
+    """Leave word for a later run: the settings, and the marks of the images whose predictions are in the folder."""
+    write_json(out / SETTINGS, {"settings": settings, "images": {path.name: mark for path, mark in marked.items()}})
+
+
+def _unheard(done: int, total: int) -> None:
+    """Nobody wants to know."""
 
 
 def _write_failures(out: Path, failures: Sequence[Failure]) -> None:

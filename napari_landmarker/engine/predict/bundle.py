@@ -8,6 +8,8 @@ configs/train.yaml        the configuration alone, to copy and train with
 models/model.pt           weights only
 docs/README.md            the same in words;  docs/training.csv  the training curve
 evaluations/<split>.json  what it scored, as in report.json, without the names of cases
+configs/calibration.json  how far its points may be from the true ones, if it was calibrated (`calibration_file`)
+evaluations/regions.json  how often such regions cover in the images of the calibration, each judged by the others
 ```
 """
 
@@ -23,6 +25,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic_core import PydanticCustomError
 
 from napari_landmarker.engine.errors import ModelError, ProjectError
 from napari_landmarker.engine.io.atomic import read_json, write_bytes, write_json, write_text
@@ -37,6 +40,8 @@ INFO = Path("configs") / "landmarker.json"
 WEIGHTS = Path("models") / "model.pt"
 FORMAT = "napari-landmarker model"
 VERSION = 2
+#: The kind of mistake that a model is of which a landmark may have several points and the network finds one.
+SEVERAL = "several_points"
 
 
 @dataclass(frozen=True)
@@ -88,6 +93,17 @@ class ModelInfo(BaseModel):
             raise ValueError(f"a frame of {shape} is none for images of {self.ndim}D")
         if spacing is not None and not 0 < spacing < math.inf:
             raise ValueError(f"a spacing of {spacing} mm cannot be")
+        return self
+
+    @model_validator(mode="after")
+    def _finds_so_many(self) -> ModelInfo:
+        kind = self.config.model.kind
+        if self.landmarks.instances > 1 and self.config.model.answer in ("points", "cascade"):
+            raise PydanticCustomError(
+                SEVERAL,
+                "its landmarks may have several points each, which a network of the kind '{kind}' cannot find",
+                {"kind": kind},
+            )
         return self
 
     @property
@@ -160,7 +176,10 @@ def read_info(folder: Path | str) -> ModelInfo:
     try:
         return ModelInfo.model_validate({**content, "name": folder.resolve().name})
     except ValidationError as error:
-        where = ".".join(str(part) for part in error.errors()[0]["loc"]) or "frame"
+        first = error.errors()[0]
+        if first["type"] == SEVERAL:
+            raise ModelError(f"{folder / INFO} describes no possible model: {first['msg']}; train another.") from error
+        where = ".".join(str(part) for part in first["loc"]) or "frame"
         raise ModelError(f"{folder / INFO} is damaged at '{where}': get the model folder again.") from error
 
 

@@ -97,6 +97,9 @@ def common_info(infos: Sequence[ModelInfo], name: str) -> ModelInfo:
     Args:
         infos: at least one.
         name: of the whole.
+
+    Raises:
+        ModelError: if they do not agree which landmark is on the other side of another.
     """
     schemas = [info.landmarks for info in infos]
     definitions: dict[str, LandmarkDefinition] = {}
@@ -106,11 +109,28 @@ def common_info(infos: Sequence[ModelInfo], name: str) -> ModelInfo:
     landmarks = LandmarkSchema(
         landmarks=tuple(definitions.values()),
         instances=max(schema.instances for schema in schemas),
-        pairs=tuple(dict.fromkeys(pair for schema in schemas for pair in schema.pairs)),
+        pairs=_common_pairs(schemas, name),
         edges=tuple(dict.fromkeys(edge for schema in schemas for edge in schema.edges)),
         measurements=tuple({m.name: m for schema in reversed(schemas) for m in schema.measurements}.values()),
     )
     return infos[0].model_copy(update={"name": name, "landmarks": landmarks})
+
+
+def _common_pairs(schemas: Sequence[LandmarkSchema], name: str) -> tuple[tuple[str, str], ...]:
+    """The left-right pairs of all schemas, each once, whichever side is named first."""
+    pairs: dict[frozenset[str], tuple[str, str]] = {}
+    for pair in (pair for schema in schemas for pair in schema.pairs):
+        pairs.setdefault(frozenset(pair), pair)
+    found = tuple(pairs.values())
+    sides = [side for pair in found for side in pair]
+    shared = next((side for side in sides if sides.count(side) > 1), None)
+    if shared is not None:
+        others = [pair[1] if pair[0] == shared else pair[0] for pair in found if shared in pair]
+        raise ModelError(
+            f"The models {name} do not agree whether '{others[0]}' or '{others[1]}' is the other side of '{shared}': "
+            "choose models of one project."
+        )
+    return found
 
 
 def _is_plain(name: object) -> bool:

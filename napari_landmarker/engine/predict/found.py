@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 
 from napari_landmarker.engine.geometry import AffineMap, FloatArray, Grid
 from napari_landmarker.engine.landmarks import LandmarkSet, LandmarkStatus
@@ -21,13 +22,15 @@ class Found:
 
     Attributes:
         points: ``(L, M, D)``, NaN where there is none.
-        score: ``(L, M)``, 0 where there is none.
+        score: ``(L, M)``, 0 where there is none, NaN where it is not known how sure a point is.
         covariance: in px², ``(L, M, D, D)``, NaN where it is not known.
+        asked: which landmarks were looked for, ``(L,)``; all by default.
     """
 
     points: FloatArray
     score: FloatArray
     covariance: FloatArray
+    asked: npt.NDArray[np.bool_] | None = None
 
     @classmethod
     def of(cls, reading: Reading, to_map: AffineMap) -> Found:
@@ -47,17 +50,28 @@ class Found:
         points = np.full((count, *self.points.shape[1:]), np.nan)
         score = np.zeros(points.shape[:-1])
         covariance = np.full((*points.shape, points.shape[-1]), np.nan)
-        where = list(rows)
+        asked, where = np.zeros(count, dtype=np.bool_), list(rows)
         points[where], score[where], covariance[where] = self.points, self.score, self.covariance
-        return Found(points, score, covariance)
+        asked[where] = True if self.asked is None else self.asked
+        return Found(points, score, covariance, asked)
 
-    def landmarks(self, names: Sequence[str], grid: Grid) -> LandmarkSet:
-        """As landmarks of an image; a point beyond the image is moved to its border."""
+    def landmarks(self, names: Sequence[str], grid: Grid, beyond_px: npt.ArrayLike = 0.0) -> LandmarkSet:
+        """As landmarks of an image, those that are unplaced last where a landmark may have several points.
+
+        Args:
+            names: of the landmarks.
+            grid: of the image.
+            beyond_px: a point that is at most so far beyond the image's border, ``(D,)``, is moved to it; one that is
+                farther out lies on nothing of the image, and its landmark is unplaced.
+        """
         points = np.clip(self.points, -0.5, np.asarray(grid.shape) - 0.5)
-        known = np.asarray(np.isfinite(points).all(axis=-1))
-        points = np.where(known[..., None], points, np.nan)
-        covariance = np.where(known[..., None, None], self.covariance, np.nan)
-        score = np.where(known, self.score, 0.0)
+        beyond = np.abs(self.points - points) > np.asarray(beyond_px) + 1e-9
+        known = np.asarray(np.isfinite(points).all(axis=-1)) & ~beyond.any(axis=-1)
+        order = np.argsort(~known, axis=1, kind="stable")
+        rows = np.arange(len(points))[:, None]
+        known, points = known[rows, order], np.where(known[..., None], points, np.nan)[rows, order]
+        covariance = np.where(known[..., None, None], self.covariance[rows, order], np.nan)
+        score = np.where(known, self.score[rows, order], 0.0)
         status = np.where(known, LandmarkStatus.PREDICTED.value, LandmarkStatus.UNPLACED.value)
         if points.shape[1] == 1:
             points, status, score, covariance = points[:, 0], status[:, 0], score[:, 0], covariance[:, 0]
@@ -95,7 +109,8 @@ def joined(found: Sequence[Found]) -> Found:
 
     Each point stands for the heat about it: a Gaussian of its covariance that weighs as much as its score. Where the
     sum of these of all findings is largest is the answer: the weighted mean of the points that lie there, at most one
-    of each finding, with the spread between them in the covariance. A finding that is elsewhere does not pull it.
+    of each finding, with the spread between them in the covariance. A finding that is elsewhere does not pull it, but
+    takes from the score, which is the mean over the findings that looked for the landmark.
 
     Args:
         found: at least one, with covariances.
@@ -105,6 +120,7 @@ def joined(found: Sequence[Found]) -> Found:
     first = found[0]
     points, score = np.full_like(first.points, np.nan), np.zeros_like(first.score)
     covariance = np.full_like(first.covariance, np.nan)
+    asked = np.sum([np.ones(len(points)) if one.asked is None else one.asked for one in found], axis=0)
     for row in range(len(points)):
         parts = [
             (number, one.points[row, m], one.score[row, m], one.covariance[row, m])
@@ -122,12 +138,12 @@ def joined(found: Sequence[Found]) -> Found:
             away = where - mean
             spread = np.array([parts[at][3] for at in together]) + away[:, :, None] * away[:, None, :]
             points[row, instance] = mean
-            score[row, instance] = weight.sum() / len(found)
+            score[row, instance] = weight.sum() / asked[row]
             covariance[row, instance] = np.tensordot(weight, spread, axes=1) / weight.sum()
             parts = [part for at, part in enumerate(parts) if at not in together]
     order = np.argsort(-score, axis=1, kind="stable")
     rows = np.arange(len(points))[:, None]
-    return replace(first, points=points[rows, order], score=score[rows, order], covariance=covariance[rows, order])
+    return Found(points[rows, order], score[rows, order], covariance[rows, order], asked > 0)
 
 
 _Part = tuple[int, FloatArray, float, FloatArray]

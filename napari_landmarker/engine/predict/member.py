@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -12,7 +12,7 @@ import torch
 from torch import Tensor
 
 from napari_landmarker.engine.errors import ModelError
-from napari_landmarker.engine.geometry import AffineMap
+from napari_landmarker.engine.geometry import AffineMap, FloatArray
 from napari_landmarker.engine.heatmap.configs import DecoderConfig
 from napari_landmarker.engine.io.image import Image
 from napari_landmarker.engine.models import CascadeNet, LandmarkNetwork
@@ -102,6 +102,10 @@ class Picture:
         self._arrays = {}
 
 
+def go_on() -> None:
+    """Nobody wants the work to end."""
+
+
 @dataclass(frozen=True, eq=False)
 class Look:
     """One look of one member at an image.
@@ -111,12 +115,35 @@ class Look:
         picture: the image.
         to_frame: image to frame index coordinates.
         rows: for each landmark of the network, its row in the answer.
+        check: called before the network is asked; may raise to end the work.
     """
 
     member: Member
     picture: Picture = field(repr=False)
     to_frame: AffineMap
     rows: tuple[int, ...]
+    check: Callable[[], None] = field(default=go_on, repr=False)
+
+    def answer(self, drawn: Tensor) -> Any:
+        """See `Member.answer`."""
+        self.check()
+        return self.member.answer(drawn)
+
+    def raw_maps(self, drawn: Tensor) -> Tensor:
+        """See `Member.raw_maps`."""
+        self.check()
+        return self.member.raw_maps(drawn)
+
+    @property
+    def pixel_px(self) -> FloatArray:
+        """How much of the image is in one pixel of the maps that points are read from, along each axis ``(D,)``.
+
+        Of a network that answers with points, in one pixel of its frame.
+        """
+        family, network = self.member.kind[0], self.member.network
+        stride = {"points": 1, "maps": network.stride}.get(family) or self.member.cascade.refiner.stride
+        extent: FloatArray = stride * np.abs(self.to_frame.inverse.matrix[:-1, :-1]).sum(axis=1)
+        return extent
 
     def drawn(self) -> Tensor:
         """The image in the frame, ``(1, C, *space)``, in the memory of the processor."""

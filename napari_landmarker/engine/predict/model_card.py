@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from napari_landmarker.engine.predict.calibration_file import NO_CALIBRATION
+
 if TYPE_CHECKING:
     from napari_landmarker.engine.predict.bundle import ModelInfo
 
@@ -19,8 +21,13 @@ _ANSWERS = {
 }
 
 
-def words(info: ModelInfo) -> str:
-    """The text of ``docs/README.md``."""
+def words(info: ModelInfo, promise: str = NO_CALIBRATION) -> str:
+    """The text of ``docs/README.md``.
+
+    Args:
+        info: the model.
+        promise: what its regions promise, or why nothing, in sentences.
+    """
     return "\n".join(
         [
             f"# {info.name}",
@@ -30,6 +37,11 @@ def words(info: ModelInfo) -> str:
             *_needs(info),
             *_training(info),
             *_figures(info),
+            "## How sure it is",
+            "",
+            promise,
+            "How often its regions cover at other confidences is in `evaluations/regions.json`, once it is calibrated.",
+            "",
         ]
     )
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,7 +15,9 @@ from napari_landmarker.engine.predict.memory import enough_memory
 from napari_landmarker.engine.predict.prediction import Prediction
 
 if TYPE_CHECKING:
+    from napari_landmarker.engine.predict.calibration_file import StoredCalibration
     from napari_landmarker.engine.predict.member import Look, Member
+    from napari_landmarker.engine.uncertainty import Calibration
 
 #: More views than this do not change the answer, but take their time.
 MOST_VIEWS = 64
@@ -26,11 +28,12 @@ class Predictor:
 
     Args:
         members: at least one, alike in what they answer.
-        info: of all together; that of a single member by default.
+        info: of all together; what the members are together by default. Landmarks that no member knows are left out.
         views: see `load`.
         flips: see `load`.
         window: see `load`.
         fingerprint: of the weights and what they mean.
+        folder: of the model; None for several that are no ensemble.
 
     Attributes:
         info: what the models are together.
@@ -48,14 +51,16 @@ class Predictor:
         flips: bool = False,
         window: bool | None = None,
         fingerprint: str = "",
+        folder: Path | None = None,
     ) -> None:
         from napari_landmarker.engine.predict.member import require_alike
 
         self.members = tuple(members)
         require_alike(self.members)
-        self.info = info or common_info([member.info for member in self.members], self.members[0].info.name)
+        infos = [member.info for member in self.members]
+        self.info = _of_known(info or common_info(infos, infos[0].name), infos)
         self.views, self.flips, self.window = _checked(views), flips, window
-        self.fingerprint = fingerprint
+        self.fingerprint, self.folder = fingerprint, folder
 
     @classmethod
     def load(
@@ -101,7 +106,15 @@ class Predictor:
         known = [*infos, *(member.info for member in members)]
         name = " + ".join(info.name for info in infos)
         mark = fingerprint_of(folders)
-        made = cls(members, common_info(known, name), views=views, flips=flips, window=window, fingerprint=mark)
+        made = cls(
+            members,
+            common_info(known, name),
+            views=views,
+            flips=flips,
+            window=window,
+            fingerprint=mark,
+            folder=folders[0] if len(folders) == 1 else None,
+        )
         if flips:
             made.require_pairs()
         return made
@@ -110,6 +123,22 @@ class Predictor:
     def device(self) -> str:
         """The torch device of the models."""
         return self.members[0].device
+
+    @property
+    def stored_calibration(self) -> StoredCalibration:
+        """The calibration in the model's folder that holds for these `views` and `flips`, or why there is none."""
+        from napari_landmarker.engine.predict.calibration_file import StoredCalibration, stored_calibration
+
+        if self.folder is None:
+            return StoredCalibration(
+                reason="Models that are named together promise no regions: name one, or a calibrated ensemble."
+            )
+        return stored_calibration(self.folder, views=self.views, flips=self.flips, fingerprint=self.fingerprint)
+
+    @property
+    def calibration(self) -> Calibration | None:
+        """How far points may be from the true ones; None where nothing is promised (see `stored_calibration`)."""
+        return self.stored_calibration.calibration
 
     def require_pairs(self) -> None:
         """Make sure that a mirrored image can be understood.
@@ -130,12 +159,16 @@ class Predictor:
                 f"The model '{self.info.name}' knows no left-right pairs of landmarks: predict without mirrored views."
             )
 
-    def predict(self, image: Image, *, views: int | None = None) -> Prediction:
+    def predict(self, image: Image, *, views: int | None = None, check: Callable[[], None] | None = None) -> Prediction:
         """Find the landmarks of one image.
+
+        A point that is found up to a pixel of the network beyond the image is moved to its border; one that is farther
+        out, in what was added to fill the network's frame, leaves its landmark unplaced.
 
         Args:
             image: the image.
             views: how many views of it are averaged, if not as many as `load` was told.
+            check: called again and again, before every window, look and stage; may raise to end the work.
 
         Raises:
             ModelError: if the image does not fit the model: other dimensions, no spacing where one is needed, or too
@@ -144,10 +177,11 @@ class Predictor:
         import torch
 
         from napari_landmarker.engine.predict import bells, second_stage, seen
+        from napari_landmarker.engine.predict.member import go_on
 
         count, instances = len(self.info.names), self.info.landmarks.instances
         with enough_memory(), torch.inference_mode():
-            looks = self._looks(image, self.views if views is None else _checked(views))
+            looks = self._looks(image, self.views if views is None else _checked(views), check or go_on)
             if self.members[0].kind[0] == "points":
                 found = seen.see_points(looks, count)
                 heat, to_heat = bells.bells(found, looks[0].to_frame)
@@ -158,17 +192,25 @@ class Predictor:
                 if self.members[0].kind[0] == "cascade":
                     result = second_stage.refine(looks, result, count)
                 found, heat, to_heat = result.found, result.heat, result.to_heat
-            landmarks = found.landmarks(self.info.names, image.grid)
+            landmarks = found.landmarks(self.info.names, image.grid, looks[0].pixel_px)
             return Prediction(landmarks, seen.as_shown(heat), to_heat)
 
-    def landmarks(self, image: Image, source: object, *, views: int | None = None) -> LandmarkSet:
-        """The landmarks of one image; raises as `predict`, with a message that names ``source``."""
+    def landmarks(
+        self, image: Image, source: object, *, views: int | None = None, check: Callable[[], None] | None = None
+    ) -> LandmarkSet:
+        """The landmarks of one image; raises as `predict_source`."""
+        return self.predict_source(image, source, views=views, check=check).landmarks
+
+    def predict_source(
+        self, image: Image, source: object, *, views: int | None = None, check: Callable[[], None] | None = None
+    ) -> Prediction:
+        """What `predict` says of one image; raises as it, with a message that names ``source``."""
         try:
-            return self.predict(image, views=views).landmarks
+            return self.predict(image, views=views, check=check)
         except ModelError as error:
             raise ModelError(f"{source}: {error}") from error
 
-    def _looks(self, image: Image, views: int) -> list[Look]:
+    def _looks(self, image: Image, views: int, check: Callable[[], None]) -> list[Look]:
         """All looks of all members at an image; the first is at the image as it is."""
         from napari_landmarker.engine.predict.member import Look, Picture
         from napari_landmarker.engine.predict.views import mirrored, view_of
@@ -187,9 +229,9 @@ class Predictor:
             step = float(member.network.stride)
             for number in range(views):
                 view = view_of(plain, number, info.config.augmentation, member.network.multiple, step)
-                looks.append(Look(member, picture, view, tuple(rows)))
+                looks.append(Look(member, picture, view, tuple(rows), check))
                 if self.flips:
-                    looks.append(Look(member, picture, mirrored(view), tuple(other_side)))
+                    looks.append(Look(member, picture, mirrored(view), tuple(other_side), check))
         return looks
 
     def _through_windows(self, look: Look) -> bool:
@@ -199,6 +241,15 @@ class Predictor:
             return self.window
         member = look.member
         return needs_windows(look.to_frame.target_shape, member.info.frame.shape, member.network.stride)
+
+
+def _of_known(info: ModelInfo, members: Sequence[ModelInfo]) -> ModelInfo:
+    """What members are together, without landmarks that none of them knows."""
+    known = {name for member in members for name in member.names}
+    names = [name for name in info.names if name in known]
+    if len(names) == len(info.names):
+        return info
+    return info.model_copy(update={"landmarks": info.landmarks.reduced(names)})
 
 
 def _checked(views: int) -> int:

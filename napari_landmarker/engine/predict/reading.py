@@ -39,7 +39,7 @@ class Reading(NamedTuple):
 
     Attributes:
         points: index coordinates in array order, ``(B, L, D)``; NaN where a map says nothing.
-        score: in [0, 1], ``(B, L)``; 0 where a map says nothing.
+        score: in [0, 1], ``(B, L)``; 0 where a map says nothing, NaN where it is not known how sure a point is.
         covariance: in square pixels of the same frame, ``(B, L, D, D)``; NaN where it is not known.
     """
 
@@ -81,8 +81,9 @@ def read_heat(heat: Tensor, decoder: DecoderConfig, *, logits: bool) -> Reading:
         logits: whether the heat is that of logits, ``config.loss.reads_logits``.
 
     Returns:
-        In index coordinates of the maps. The score is the share of a map's heat that lies in the window, or for values
-        the largest of them, cut to 1. The covariance is that of the heat in the window about the point, and at least
+        In index coordinates of the maps. The score is the share of a map's heat that lies in the window about the
+        maximum, or about the point where that is the mean of the whole map; for values it is the largest of them, cut
+        to 1. The covariance is that of the heat in the window about the point, and at least
         that of a point somewhere in a pixel.
     """
     found, window = find_maxima(heat), 2 * decoder.window + 1
@@ -90,6 +91,9 @@ def read_heat(heat: Tensor, decoder: DecoderConfig, *, logits: bool) -> Reading:
     points = points_of(heat, found, method, window, _SHARPNESS)
     score = share_in_window(heat, found, window, None, 1.0) if logits else found.value.float()
     says = found.valid & torch.isfinite(points).all(dim=-1) & torch.isfinite(score) & (score > 0)
+    if logits and method == "weighted_spatial_mean":
+        about = found._replace(pixel=_nearest(heat, points))
+        score = torch.where(says, share_in_window(heat, about, window, None, 1.0), 0.0)
     points = torch.where(says[..., None], points, torch.nan)
     score = torch.where(says, score.clamp(0, 1), 0.0)
     return Reading(points, score.to(points), _covariance(heat, points, decoder.window))
@@ -104,9 +108,9 @@ def read_answer(answer: Any, config: TrainConfig, stride: int) -> Reading:
         stride: image pixels per heatmap pixel; for a cascade, of its first stage. Not used where points are answered.
 
     Returns:
-        In index coordinates of the network's image. Points that are answered as such have a score of 1 and no known
-        covariance. A cascade's points come with the scores and covariances of its patches' maps. Covariances that a
-        network was trained to answer are taken in place of those of its maps.
+        In index coordinates of the network's image. Points that are answered as such have no known score and no
+        known covariance. A cascade's points come with the scores and covariances of its patches' maps. Covariances that
+        a network was trained to answer are taken in place of those of its maps.
     """
     model = config.model
     if model.answer == "points":
@@ -127,7 +131,8 @@ def _of_points(points: Tensor) -> Reading:
     known = torch.isfinite(points).all(dim=-1)
     ndim = points.shape[-1]
     covariance = points.new_full((*points.shape, ndim), torch.nan)
-    return Reading(torch.where(known[..., None], points, torch.nan), known.to(points), covariance)
+    score = torch.where(known, torch.nan, 0.0).to(points)
+    return Reading(torch.where(known[..., None], points, torch.nan), score, covariance)
 
 
 def _of_cascade(answer: CascadeAnswer, config: TrainConfig) -> Reading:
@@ -147,8 +152,7 @@ def _covariance(heat: Tensor, points: Tensor, half: int) -> Tensor:
     """Covariances of the heat within `half` pixels of the points along each axis, ``(B, L, D, D)``; NaN at NaN."""
     last = torch.tensor(heat.shape[2:], device=heat.device) - 1
     known = torch.isfinite(points).all(dim=-1)
-    nearest = torch.where(known[..., None], points, 0.0).round().long()
-    sites = sites_of(heat, torch.minimum(nearest.clamp(min=0), last))
+    sites = sites_of(heat, _nearest(heat, points))
     offsets = box([half] * len(last), heat.device)
     index = sites.pixel[:, None, :] + offsets
     inside = ((index >= 0) & (index <= last)).all(dim=-1)
@@ -159,3 +163,10 @@ def _covariance(heat: Tensor, points: Tensor, half: int) -> Tensor:
     second = torch.einsum("kp,kpi,kpj->kij", weight, away, away) / torch.where(total > 0, total, 1.0)[:, None, None]
     covariance = at_least_a_pixel(second).view(*points.shape, points.shape[-1])
     return torch.where((known & (total > 0).view_as(known))[..., None, None], covariance.to(points), torch.nan)
+
+
+def _nearest(heat: Tensor, points: Tensor) -> Tensor:
+    """The pixels of the maps that are nearest to points, int64 ``(B, L, D)``; the first for NaN."""
+    last = torch.tensor(heat.shape[2:], device=heat.device) - 1
+    known = torch.isfinite(points).all(dim=-1, keepdim=True)
+    return torch.minimum(torch.where(known, points, 0.0).round().long().clamp(min=0), last)

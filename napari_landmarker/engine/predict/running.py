@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from copy import copy
+
 import torch
 from torch import Tensor
 
@@ -42,6 +45,12 @@ class RunningMoments:
         self._second += share * (1 - share) * torch.outer(apart, apart)
         self._mean = self._mean + share * apart
         self._level, self._total = top, old + new
+
+    def turned(self, order: Sequence[int]) -> RunningMoments:
+        """With the axes in another order: axis ``n`` is the one that is ``order[n]`` here."""
+        out, axes = copy(self), list(order)
+        out._mean, out._second = self._mean[axes], self._second[axes][:, axes]
+        return out
 
     @property
     def mean(self) -> Tensor:

@@ -69,6 +69,7 @@ def _patches(look: Look, found: Found) -> list[PatchHeat]:
     drawn = look.drawn().to(look.member.device)
     if look.member.device == "mps":
         centres = centres.float()
+    look.check()
     maps, corners = network.refine(drawn, centres.to(look.member.device))
     heats = softmax_2d(maps.float())[0].cpu()
     stride, size, grid = network.refiner.stride, network.patch_size, tuple(heats.shape[1:])

@@ -49,7 +49,7 @@ def see_maps(looks: Sequence[Look], landmarks: int, instances: int) -> Seen:
     average = HeatAverage(landmarks, normalise=logits)
     answered = []
     for look in looks:
-        answer = look.member.answer(look.drawn())
+        answer = look.answer(look.drawn())
         heat = look.member.heat_of_maps(answer)[0]
         average.add(heat, look.to_heatmap, look.rows)
         covariance = look.member.answered_covariance(answer)
@@ -106,18 +106,33 @@ def read_stream(streamed: Streamed, look: Look, instances: int) -> Reading:
     reading = read_patches(peaks, decoder, instances, logits=logits, ndim=ndim)
     if not streamed.moments or instances > 1:
         return reading
-    points, covariance = reading.points.clone(), reading.covariance.clone()
+    points, score, covariance = (values.clone() for values in reading)
     for row, (own, moments) in enumerate(zip(peaks, streamed.moments, strict=True)):
         if not own:
             continue
         points[row, 0] = moments.mean
+        if logits:
+            share = _share_about(own[0], moments.mean, decoder.window, look.to_heatmap.target_shape)
+            score[row, 0] = score[row, 0] if share is None else share
         within = moments.mean - own[0].corner
         upper = torch.tensor(own[0].values.shape) - 0.5
         if bool((within >= -0.5).all()) and bool((within <= upper).all()):
             covariance[row, 0] = _about(own[0].values, within, decoder.window)
         else:  # the mean lies between peaks: what is near it says little, and nothing was kept
             covariance[row, 0] = at_least_a_pixel(moments.covariance)
-    return reading._replace(points=points, covariance=covariance)
+    return Reading(points, score, covariance)
+
+
+def _share_about(patch: Patch, point: Tensor, half: int, space: Sequence[int]) -> float | None:
+    """The heat in the window about a point of a map of ``space``, as `read_heat` counts it; None if it was not kept."""
+    last = torch.tensor(space) - 1
+    pixel = torch.minimum(point.round().long().clamp(min=0), last)
+    room = torch.minimum(pixel, last - pixel).clamp(max=half)
+    low, high = pixel - room - patch.corner, pixel + room - patch.corner
+    if bool((low < 0).any()) or bool((high >= torch.tensor(patch.values.shape)).any()):
+        return None
+    box = tuple(slice(a, b + 1) for a, b in zip(low.tolist(), high.tolist(), strict=True))
+    return float(patch.values[box].sum().clamp(max=1))
 
 
 def _about(heat: Tensor, point: Tensor, half: int) -> Tensor:
@@ -142,7 +157,7 @@ def see_points(looks: Sequence[Look], landmarks: int) -> Found:
     """
     found = []
     for look in looks:
-        answer = look.member.answer(look.drawn())
+        answer = look.answer(look.drawn())
         reading = read_answer(answer, look.member.info.config, 1)
         own = Reading(*(values[0].unsqueeze(1) for values in reading))
         found.append(Found.of(own, look.to_heatmap).in_rows(look.rows, landmarks))

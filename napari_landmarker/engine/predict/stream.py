@@ -41,6 +41,24 @@ class Streamed(NamedTuple):
     overview: Tensor
     coarser: int
 
+    @classmethod
+    def together(cls, parts: Sequence[Streamed]) -> Streamed:
+        """What was kept of groups of maps of one image, as one; at least one group."""
+        return cls(
+            [own for part in parts for own in part.patches],
+            torch.cat([part.log_total for part in parts]),
+            [own for part in parts for own in part.moments],
+            torch.cat([part.overview for part in parts]),
+            parts[0].coarser,
+        )
+
+    def turned(self, order: Sequence[int]) -> Streamed:
+        """With the axes of the maps in another order: axis ``n`` is the one that is ``order[n]`` here."""
+        axes = list(order)
+        patches = [[Patch(patch.values.permute(axes), patch.corner[axes]) for patch in own] for own in self.patches]
+        overview = self.overview.permute(0, *(axis + 1 for axis in axes))
+        return self._replace(patches=patches, moments=[own.turned(axes) for own in self.moments], overview=overview)
+
 
 class _Peak(NamedTuple):
     value: float

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from monai.inferers.inferer import PatchInferer
@@ -24,6 +24,8 @@ WHOLE_TIMES = 4
 WINDOW_PIXELS = 2**20
 #: The maps of a row of windows take about so many bytes, unless windows half as wide as a training image need more.
 ROW_BYTES = 2**31
+#: If the maps of a row take more all the same, the image is gone through several times, for some landmarks each time.
+MOST_BYTES = 3 * 2**30
 #: The overview of the maps has at most so many pixels, all landmarks together.
 OVERVIEW_PIXELS = 2**23
 
@@ -46,7 +48,7 @@ def window_shape(
     """The windows for an image: twice as wide as what the network learnt from, as far as memory allows.
 
     Args:
-        shape: of the drawn image.
+        shape: of the drawn image, the axis along which rows of windows follow each other first.
         trained: of the images that the network learnt from.
         multiple: of which windows are multiples.
         stride: image pixels per heatmap pixel.
@@ -62,6 +64,57 @@ def window_shape(
         min(-(-size // multiple) * multiple, max(multiple, int(width) // multiple * multiple))
         for size, width in zip(shape, wide, strict=True)
     )
+
+
+class Rows(NamedTuple):
+    """How a large image is gone through: in rows of windows, of which one at a time is kept.
+
+    Attributes:
+        order: of the axes; rows follow each other along the first of them, and windows in a row along the others.
+        window: shape of a window, in that order.
+        groups: of landmarks, the rows of the network's maps; the image is gone through once for each.
+        kept: shape of the maps that are kept for the largest group, ``(L, *planes)``, in that order.
+    """
+
+    order: tuple[int, ...]
+    window: tuple[int, ...]
+    groups: tuple[slice, ...]
+    kept: tuple[int, ...]
+
+
+def rows_for(
+    space: Sequence[int],
+    trained: Sequence[int],
+    multiple: int,
+    stride: int,
+    landmarks: int,
+    halo: int,
+    axis: int | None = None,
+) -> Rows:
+    """The rows in which an image is gone through.
+
+    A row lies across the longest axis, where it is smallest. Where even then its maps would take too much memory, there
+    are several groups of landmarks.
+
+    Args:
+        space: shape of the drawn image.
+        trained: see `window_shape`, also for the following.
+        multiple: of which windows are multiples.
+        stride: image pixels per heatmap pixel.
+        landmarks: ``L``.
+        halo: planes of the maps that are kept before and after those of a window.
+        axis: along which rows follow each other; by default the longest.
+    """
+    longest = max(range(len(space)), key=lambda a: space[a]) if axis is None else axis
+    order = (longest, *(a for a in range(len(space)) if a != longest))
+    shape = [space[a] for a in order]
+    window = window_shape(shape, [trained[a] for a in order], multiple, stride, landmarks, halo)
+    grid = [-(-size // stride) for size in shape]
+    planes = (min(grid[0], window[0] // stride + 2 * halo), *grid[1:])
+    count = min(landmarks, max(1, math.ceil(4 * landmarks * math.prod(planes) / MOST_BYTES)))
+    size = -(-landmarks // count)
+    groups = tuple(slice(first, min(first + size, landmarks)) for first in range(0, landmarks, size))
+    return Rows(order, window, groups, (size, *planes))
 
 
 def places(size: int, width: int, stride: int) -> list[int]:
@@ -125,7 +178,7 @@ class WindowSplitter(Splitter):
             yield patch, start
 
 
-def stream_maps(look: Look, drawn: Tensor, decoder: DecoderConfig, instances: int) -> Streamed:
+def stream_maps(look: Look, drawn: Tensor, decoder: DecoderConfig, instances: int, axis: int | None = None) -> Streamed:
     """Run a member's network over an image through windows, and read its maps row by row of windows.
 
     Args:
@@ -133,29 +186,38 @@ def stream_maps(look: Look, drawn: Tensor, decoder: DecoderConfig, instances: in
         drawn: the image, ``(1, C, *space)``.
         decoder: how points are read.
         instances: ``M``.
+        axis: see `rows_for`; it changes what is kept in memory, and not what is read.
 
     Returns:
         As if the windows' maps had been merged, each weighted by `shares`, and then been read.
     """
-    member, space = look.member, tuple(drawn.shape[2:])
-    stride, multiple = member.network.stride, member.network.multiple
-    trained = member.info.frame.shape
-    window = window_shape(space, trained, multiple, stride, member.network.out_channels, halo_of(decoder))
-    starts = [places(size, width, stride) for size, width in zip(space, window, strict=True)]
-    grid = [-(-size // stride) for size in space]
+    network, space, halo = look.member.network, tuple(drawn.shape[2:]), halo_of(decoder)
+    stride, landmarks = network.stride, network.out_channels
+    rows = rows_for(space, look.member.info.frame.shape, network.multiple, stride, landmarks, halo, axis)
+    shape = [space[a] for a in rows.order]
+    starts = [places(size, width, stride) for size, width in zip(shape, rows.window, strict=True)]
+    grid = [-(-size // stride) for size in shape]
     per_axis = [
         shares([start // stride for start in own], width // stride, size)
-        for own, width, size in zip(starts, window, grid, strict=True)
+        for own, width, size in zip(starts, rows.window, grid, strict=True)
     ]
-    cells = OVERVIEW_PIXELS / member.network.out_channels
     options: dict[str, Any] = {
         "shares": per_axis,
         "grid": grid,
         "decoder": decoder,
-        "logits": member.kind[1],
+        "logits": look.member.kind[1],
         "instances": instances,
-        "coarser": max(1, math.ceil((math.prod(grid) / cells) ** (1 / len(grid)))),
+        "coarser": max(1, math.ceil((math.prod(grid) * landmarks / OVERVIEW_PIXELS) ** (1 / len(grid)))),
     }
-    inferer = PatchInferer(WindowSplitter(starts, window), Stream, match_spatial_shape=False, **options)
-    streamed: Streamed = inferer(drawn, member.raw_maps)
-    return streamed
+    forth = (0, 1, *(a + 2 for a in rows.order))
+    back = tuple(forth.index(a) for a in range(len(forth)))
+    parts: list[Streamed] = []
+    for group in rows.groups:
+
+        def maps_of(window: Tensor, group: slice = group) -> Tensor:
+            maps = look.raw_maps(window.permute(back).contiguous())
+            return maps[:, group].permute(forth)
+
+        inferer = PatchInferer(WindowSplitter(starts, rows.window), Stream, match_spatial_shape=False, **options)
+        parts.append(inferer(drawn.permute(forth), maps_of))
+    return Streamed.together(parts).turned([a - 2 for a in back[2:]])

@@ -15,12 +15,14 @@ from napari_landmarker.engine.errors import LandmarkerError
 from napari_landmarker.engine.io.image import Image
 from napari_landmarker.engine.metrics import CaseScore, Evaluation, MeasurementScore, Summary
 from napari_landmarker.engine.metrics.bootstrap import LEVEL
-from napari_landmarker.engine.report import table, words
+from napari_landmarker.engine.report import coverage, table, words
 from napari_landmarker.engine.schema import LandmarkSchema
+from napari_landmarker.engine.uncertainty import Coverage
 from napari_landmarker.engine.visualize import (
     case_figure,
     cumulative_error_figure,
     error_by_landmark_figure,
+    reliability_figure,
     to_png,
     to_svg,
 )
@@ -57,12 +59,17 @@ def report_html(evaluation: Evaluation, schema: LandmarkSchema, image_of: ImageO
         made_on=f"{today.day} {today:%B %Y}",
         headline=words.headline(evaluation),
         cautions=words.cautions(evaluation),
-        glossary=words.glossary(evaluation),
+        glossary=[*words.glossary(evaluation), *coverage.coverage_glossary(evaluation)],
         facts=_facts(evaluation),
         cards=_cards(evaluation),
         level=f"{100 * LEVEL:.0f}",
         images=[_image(evaluation, case) for case in evaluation.cases],
         measurements=[_measurement(score) for score in evaluation.measurements.values()],
+        coverage_text=coverage.coverage_text(evaluation),
+        regions=[_regions(name, one, colors) for name, one in coverage.coverage_rows(evaluation)],
+        reliability=None
+        if evaluation.coverage is None
+        else _data_uri("image/svg+xml", to_svg(reliability_figure(evaluation.coverage))),
         rows=[_row(evaluation, name, summary, colors) for name, summary in table.rows(evaluation)],
         curve=_data_uri("image/svg+xml", to_svg(cumulative_error_figure(evaluation))),
         spread=_data_uri("image/svg+xml", to_svg(error_by_landmark_figure(evaluation))),
@@ -132,6 +139,18 @@ def _image(evaluation: Evaluation, case: CaseScore) -> list[str]:
     return [case.case_id, str(case.n), str(case.missing), str(case.missed), *errors, worst]
 
 
+def _regions(name: str, one: Coverage, colors: dict[str, str]) -> dict[str, Any]:
+    """A row of the table of regions."""
+    is_overall = name in (table.OVERALL, coverage.IMAGES) and name not in colors
+    shown = {table.OVERALL: "All landmarks", coverage.IMAGES: "All landmarks of an image together"}
+    return {
+        "name": shown[name] if is_overall else name,
+        "is_overall": is_overall,
+        "color": colors.get(name, _NO_COLOR),
+        "cells": coverage.shown_row(one),
+    }
+
+
 def _measurement(score: MeasurementScore) -> dict[str, Any]:
     """A row of the table of measurements."""
     differences = [words.measured_text(value, score) for value in (score.mean, score.median, score.std, score.max)]
@@ -154,7 +173,7 @@ def _case(
     listed = [
         {
             "name": name,
-            "color": colors.get(name, _NO_COLOR),
+            "color": colors.get(case.landmark_of.get(name, name), _NO_COLOR),
             "error": "missed" if error is None else words.error_text(error, unit),
         }
         for name, error in errors[:_LISTED]

@@ -34,13 +34,14 @@ def report_csv(evaluation: Evaluation) -> str:
         numbers = [getattr(summary, key) for key in (*_COUNTS, *_ERRORS)]
         lines.append([name, evaluation.unit, *numbers, *(summary.sdr[radius] for radius in radii)])
         lines[-1] += [end for interval in intervals(summary) for end in interval or _NO_INTERVAL]
-    return _csv(lines)
+    return to_csv(lines)
 
 
 def cases_csv(evaluation: Evaluation) -> str:
     """The images as CSV: counts, the error of every landmark, and true and predicted value of every measurement.
 
-    An error is empty where there is no true point, and `MISSED` where the model gave none.
+    An error is empty where there is no true point, and `MISSED` where the model gave none. Of several points of a
+    landmark it is the mean over those found.
     """
     names, scores = list(evaluation.landmarks), list(evaluation.measurements.values())
     measured = [f"{score.name} ({score.unit or 'ratio'}), {of}" for score in scores for of in ("true", "predicted")]
@@ -50,7 +51,7 @@ def cases_csv(evaluation: Evaluation) -> str:
         numbers = [getattr(case, key) for key in (*_COUNTS, *summary)]
         lines.append([case.case_id, evaluation.unit, *numbers, *(_error(case, name) for name in names)])
         lines[-1] += _values(score.cases[number] for score in scores)
-    return _csv(lines)
+    return to_csv(lines)
 
 
 def measurements_csv(evaluation: Evaluation) -> str:
@@ -61,7 +62,7 @@ def measurements_csv(evaluation: Evaluation) -> str:
         numbers = [getattr(score, key) for key in keys]
         ends = score.mean_interval or _NO_INTERVAL
         lines.append([score.name, "; ".join(score.landmarks), *numbers, *ends, "yes" if score.square_pixels else "no"])
-    return _csv(lines)
+    return to_csv(lines)
 
 
 def intervals(summary: Summary) -> list[Interval | None]:
@@ -71,17 +72,19 @@ def intervals(summary: Summary) -> list[Interval | None]:
 
 
 def _error(case: CaseScore, name: str) -> float | str | None:
-    if name not in case.errors:
-        return None
-    error = case.errors[name]
-    return MISSED if error is None else error
+    errors = case.errors_of(name)
+    found = [error for error in errors if error is not None]
+    if not found:
+        return MISSED if errors else None
+    return sum(found) / len(found)
 
 
 def _values(measured: Iterable[MeasuredCase]) -> list[float | None]:
     return [value for case in measured for value in (case.true, case.predicted)]
 
 
-def _csv(lines: Iterable[list[Any]]) -> str:
+def to_csv(lines: Iterable[list[Any]]) -> str:
+    """Lines of cells as CSV; None is an empty cell."""
     target = StringIO()
     csv.writer(target, lineterminator="\n").writerows(lines)
     return target.getvalue()

@@ -6,7 +6,7 @@ from napari_landmarker.engine.metrics import Evaluation, Interval, MeasurementSc
 from napari_landmarker.engine.metrics.bootstrap import LEVEL, MIN_IMAGES
 
 #: A number and its unit stay on one line.
-_SPACE = "\u00a0"
+SPACE = "\u00a0"
 NOTHING = "\u2013"
 #: Below this many points a percentage is easily 10 % off.
 _FEW_POINTS = 50
@@ -19,7 +19,7 @@ _SPLITS = {
 
 def count(number: int, noun: str) -> str:
     """``1 image``, ``2 images``."""
-    return f"{number}{_SPACE}{noun}{'' if number == 1 else 's'}"
+    return f"{number}{SPACE}{noun}{'' if number == 1 else 's'}"
 
 
 def error_text(value: float | None, unit: str = "", *, digits_of: str | None = None) -> str:
@@ -33,10 +33,10 @@ def error_text(value: float | None, unit: str = "", *, digits_of: str | None = N
     if value is None:
         return NOTHING
     digits = 1 if (digits_of or unit) == "px" else 2
-    return f"{value:.{digits}f}{_SPACE}{unit}" if unit else f"{value:.{digits}f}"
+    return f"{value:.{digits}f}{SPACE}{unit}" if unit else f"{value:.{digits}f}"
 
 
-def percent_text(value: float | None, sign: str = f"{_SPACE}%") -> str:
+def percent_text(value: float | None, sign: str = f"{SPACE}%") -> str:
     """A percentage as it is printed, with one decimal."""
     return NOTHING if value is None else f"{value:.1f}{sign}"
 
@@ -68,9 +68,9 @@ def headline(evaluation: Evaluation) -> str:
     """The result in one or two sentences."""
     overall, unit = evaluation.overall, evaluation.unit
     least, most = evaluation.radii[0], evaluation.radii[-1]
-    within = f"{percent_text(overall.sdr[most])} of the points lie within {most:g}{_SPACE}{unit} of the true point"
+    within = f"{percent_text(overall.sdr[most])} of the points lie within {most:g}{SPACE}{unit} of the true point"
     if least != most:
-        within += f", and {percent_text(overall.sdr[least])} within {least:g}{_SPACE}{unit}"
+        within += f", and {percent_text(overall.sdr[least])} within {least:g}{SPACE}{unit}"
     text = f"On {images_text(evaluation)}, {within}."
     if overall.mean is None:
         return f"{text} The model found no point at all."
@@ -150,7 +150,7 @@ def glossary(evaluation: Evaluation) -> list[tuple[str, str]]:
             "Success detection rate: how many of 100 true points have a prediction at most this far away.",
         ),
         (
-            f"Grey numbers ({100 * LEVEL:.0f}{_SPACE}% confidence interval)",
+            f"Grey numbers ({100 * LEVEL:.0f}{SPACE}% confidence interval)",
             "The range in which the number would lie for most other samples of images of the same kind. It is computed "
             "by drawing whole images again and again, and is left out where images are too few or all agree.",
         ),

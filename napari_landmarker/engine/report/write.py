@@ -7,6 +7,7 @@ from pathlib import Path
 
 from napari_landmarker.engine.io.atomic import write_json, write_text
 from napari_landmarker.engine.metrics import Evaluation
+from napari_landmarker.engine.report.coverage import coverage_csv
 from napari_landmarker.engine.report.html import ImageOf, report_html
 from napari_landmarker.engine.report.table import cases_csv, measurements_csv, report_csv
 from napari_landmarker.engine.schema import LandmarkSchema
@@ -22,6 +23,7 @@ class ReportFiles:
         json: `Evaluation.to_dict`.
         cases_csv: one row an image, with the error of each landmark.
         measurements_csv: one row a distance, angle or ratio; None where the project has none.
+        regions_csv: one row a landmark, with how often its regions cover; None where the model promises none.
     """
 
     html: Path
@@ -29,6 +31,7 @@ class ReportFiles:
     json: Path
     cases_csv: Path
     measurements_csv: Path | None = None
+    regions_csv: Path | None = None
 
 
 def write_report(
@@ -46,21 +49,26 @@ def write_report(
     Raises:
         ProjectError: if the folder cannot be written.
     """
-    measurements = out / "report_measurements.csv"
+    measurements, regions = out / "report_measurements.csv", out / "report_regions.csv"
     files = ReportFiles(
         html=out / "report.html",
         csv=out / "report.csv",
         json=out / "report.json",
         cases_csv=out / "report_cases.csv",
         measurements_csv=measurements if evaluation.measurements else None,
+        regions_csv=None if evaluation.coverage is None else regions,
     )
     html = report_html(evaluation, schema, image_of, worst=worst)
     write_json(files.json, evaluation.to_dict())
     write_text(files.csv, report_csv(evaluation))
     write_text(files.cases_csv, cases_csv(evaluation))
-    if files.measurements_csv is not None:
-        write_text(files.measurements_csv, measurements_csv(evaluation))
-    elif measurements.is_file():
-        measurements.unlink()
+    for path, wanted, make in (
+        (measurements, files.measurements_csv, measurements_csv),
+        (regions, files.regions_csv, coverage_csv),
+    ):
+        if wanted is not None:
+            write_text(path, make(evaluation))
+        elif path.is_file():
+            path.unlink()
     write_text(files.html, html)
     return files

@@ -37,8 +37,8 @@ class Steps(pl.Callback):
         self.run.stage_clock.step += 1
         clock.tick()
         self.run.ending = self.run.control.ending
-        if trainer.world_size > 1:
-            self._follow_first(trainer)
+        loss = self.run.module.step_loss
+        self.run.module.remember(loss if trainer.world_size == 1 else self._follow_first(trainer, loss))
         if self.run.ending is Ending.CANCEL:
             raise Abandoned
         if time.monotonic() - self._said > SAY_EVERY_S or clock.fraction >= 1:
@@ -51,9 +51,13 @@ class Steps(pl.Callback):
         if self.run.stage_is_over:
             trainer.should_stop = True
 
-    def _follow_first(self, trainer: pl.Trainer) -> None:
-        said = torch.tensor([self.run.clock.elapsed_s, float(_ENDINGS.index(self.run.ending))], dtype=torch.float64)
+    def _follow_first(self, trainer: pl.Trainer, loss: float) -> float:
+        """Take over the time and the orders of the first process; returns the loss of all."""
+        orders = (self.run.clock.elapsed_s, float(_ENDINGS.index(self.run.ending)))
+        said = torch.tensor([*(orders if trainer.global_rank == 0 else (0.0, 0.0)), loss], dtype=torch.float64)
         said = said.to(trainer.strategy.root_device)
-        torch.distributed.broadcast(said, src=0)
-        self.run.clock.tick(float(said[0]))
-        self.run.ending = _ENDINGS[int(said[1])]
+        torch.distributed.all_reduce(said)
+        elapsed, ending, total = said.tolist()
+        self.run.clock.tick(elapsed)
+        self.run.ending = _ENDINGS[int(ending)]
+        return float(total) / trainer.world_size

@@ -46,7 +46,8 @@ class Choice:
 def choose_cases(project: Project) -> tuple[list[Case], list[Case]]:
     """Which cases a run learns from and which it is judged on; these never overlap.
 
-    Without annotated validation cases, some training cases are held out for it.
+    Without annotated validation cases, some training cases are held out for it. Those of the calibration and the test
+    split are left alone.
 
     Raises:
         TrainingError: if no training case is annotated.
@@ -58,7 +59,7 @@ def choose_cases(project: Project) -> tuple[list[Case], list[Case]]:
             f"No case in the train split of {project.root.name} has a landmark placed by a person: annotate some first."
         )
     if not validation and len(train) >= ENOUGH_TO_HOLD_OUT:
-        held_out = draw_splits([case.id for case in train], (0.85, 0.15, 0.0))
+        held_out = draw_splits([case.id for case in train], (0.85, 0.15, 0.0, 0.0))
         validation = [case for case in train if held_out[case.id] is Split.VALIDATION]
         train = [case for case in train if held_out[case.id] is Split.TRAIN]
     return train, validation
@@ -67,7 +68,8 @@ def choose_cases(project: Project) -> tuple[list[Case], list[Case]]:
 def choose_folds(project: Project, count: int, seed: int = 0) -> list[tuple[list[Case], list[Case]]]:
     """The cases of every fold of a cross-validation: learnt from, and held out.
 
-    All annotated cases of the train and the validation split are held out once; the test split is left alone.
+    All annotated cases of the train and the validation split are held out once; those of the calibration and the test
+    split are left alone.
 
     Args:
         project: the project.

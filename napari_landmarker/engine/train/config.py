@@ -11,6 +11,7 @@ from napari_landmarker.engine.heatmap.configs import DecoderConfig, GaussianTarg
 from napari_landmarker.engine.losses.configs import CrossEntropyConfig, LossConfig
 from napari_landmarker.engine.models.configs import ModelConfig, UNetConfig
 from napari_landmarker.engine.transforms import AugmentationConfig
+from napari_landmarker.engine.uncertainty.configs import CalibrationConfig
 
 
 class _Config(BaseModel):
@@ -109,6 +110,7 @@ class TrainConfig(_Config):
     refine: RefineConfig = RefineConfig()
     augmentation: AugmentationConfig = AugmentationConfig()
     optimiser: OptimiserConfig = OptimiserConfig()
+    calibration: CalibrationConfig = CalibrationConfig()
 
     def changed(self, **changes: Any) -> TrainConfig:
         """A copy with other values, which are checked; TrainingError if they do not fit."""

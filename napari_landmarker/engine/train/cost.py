@@ -19,7 +19,7 @@ BYTES_PER_ELEMENT = 18
 MAP_COPIES = 6
 #: Python, torch and Lightning.
 BASE_BYTES = 700 * 2**20
-#: Drawn images are kept up to here; see `run.MEMORY_BYTES`.
+#: Drawn images of a run, training and validation, are kept in memory up to here, by all processes of a machine.
 KEPT_BYTES = 4 * 2**30
 #: Seconds to change a pixel at random (augmentation), by the number of dimensions.
 AUGMENT_S = {2: 25e-9, 3: 60e-9}
@@ -46,10 +46,17 @@ def step_bytes(elements: float, map_cells: float, landmarks: int) -> float:
     return elements * BYTES_PER_ELEMENT + map_cells * landmarks * MAP_COPIES * 4
 
 
-def kept_bytes(images: int, channels: int, shape: Sequence[int]) -> float:
-    """Memory of the drawn images of a run, in single precision, as far as they are kept."""
+def kept_bytes(images: int, channels: int, shape: Sequence[int], processes: int = 1) -> float:
+    """Memory of the drawn images that one process keeps; 0 where they are read again each time.
+
+    Args:
+        images: of the run, training and validation.
+        channels: of the images.
+        shape: of the frame.
+        processes: that train on one machine; each of them comes to see every training image.
+    """
     whole = 4.0 * images * channels * math.prod(shape)
-    return whole if whole < KEPT_BYTES else 0.0
+    return whole if processes * whole < KEPT_BYTES else 0.0
 
 
 def step_seconds(elements: float, drawn_pixels: float, rate: float, ndim: int) -> float:

@@ -70,6 +70,24 @@ class Judged(Event):
 
 
 @dataclass(frozen=True)
+class Calibrating(Event):
+    """The model is saved and predicts the cases of the calibration split."""
+
+    event = "calibrating"
+    done: int
+    total: int
+
+
+@dataclass(frozen=True)
+class Calibrated(Event):
+    """What the model's regions promise after ``count`` images, in words; where it is 0, why nothing."""
+
+    event = "calibrated"
+    count: int
+    sentence: str
+
+
+@dataclass(frozen=True)
 class Finished(Event):
     """The model is saved."""
 

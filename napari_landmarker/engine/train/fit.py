@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import json
-import os
+import re
 from pathlib import Path
 
+from napari_landmarker.engine.cases import FILE_NAME
 from napari_landmarker.engine.errors import TrainingError
 from napari_landmarker.engine.io.atomic import require_writable
 from napari_landmarker.engine.predict.bundle import ModelInfo
@@ -18,9 +18,7 @@ from napari_landmarker.engine.train.folder import RunFolder, RunRecord
 from napari_landmarker.engine.train.frame import plan_frame
 from napari_landmarker.engine.train.run import Run
 from napari_landmarker.engine.train.trainer import Machines
-
-#: Tells the other processes of a machine what to train; the first one sets it before it starts them.
-RUN_VARIABLE = "NAPARI_LANDMARKER_RUN"
+from napari_landmarker.engine.train.word import Word, agreed
 
 
 def train_project(
@@ -31,6 +29,7 @@ def train_project(
     *,
     machines: Machines | None = None,
     base: Path | None = None,
+    name: str | None = None,
 ) -> str | None:
     """Train on the train split, judge on the validation split, save the best model in the project.
 
@@ -44,41 +43,28 @@ def train_project(
         control: asks the run to stop or to be cancelled.
         machines: how many processes train together; one by default.
         base: folder of a model to begin with, whose network is then the run's; it may know other landmarks.
+        name: of the run and its model; by default the preset's, with a number.
 
     Returns:
         The model's name; None if the run was cancelled, and in all processes but the first.
 
     Raises:
-        TrainingError: if there is nothing to learn from, the loss is no longer a number, or memory runs out.
+        TrainingError: if there is nothing to learn from, the name is taken, the loss is no longer a number, or memory
+            runs out.
         ImageError: if an image cannot be read.
         ModelError: if ``base`` is no model.
         ProjectError: if the folders cannot be written.
     """
     machines = machines or Machines()
-    if RUN_VARIABLE in os.environ and int(os.environ.get("LOCAL_RANK", 0)) > 0:
-        folder, record, config = _told()
-    else:
+
+    def choose() -> Word:
         require_writable(project.models_dir)
-        name = project.new_model_name(config.preset)
-        folder = RunFolder(project.runs_dir / name)
-        if base is not None:
-            config = _begun_with(config, _base_of(project, base))
-        train, validation = choose_cases(project)
-        record = record_of(project, config, train, validation, name)
-        if machines.world > 1:
-            _tell_others(folder, record, config)
-    run = Run(
-        project,
-        config,
-        record,
-        folder,
-        project.model_path(record.model),
-        listener,
-        control or Control(),
-        machines,
-        base,
-    )
-    return run.target.name if run.fit() else None
+        own = project.new_model_name(config.preset) if name is None else free_name(project, name)
+        wanted = config if base is None else _begun_with(config, _base_of(project, base))
+        record = record_of(project, wanted, *choose_cases(project), own)
+        return Word(folder=project.runs_dir / own, record=record, config=wanted)
+
+    return _done(project, agreed(choose, machines.world), listener, control, machines, base)
 
 
 def resume_project(
@@ -105,17 +91,52 @@ def resume_project(
         TrainingError: if there is no unfinished run, or its files are damaged or of another network.
     """
     machines = machines or Machines()
-    folder = unfinished_run(project, name)
-    record, config = folder.read()
-    known = {case.id for case in project.cases}
-    gone = next((case for case in (*record.train, *record.validation) if case not in known), None)
-    if gone is not None:
-        raise TrainingError(
-            f"The run {folder.path.name} learns from '{gone}', which the project has no more: train anew."
-        )
-    target = project.model_path(record.model)
-    run = Run(project, config, record, folder, target, listener, control or Control(), machines, resumes=True)
+
+    def choose() -> Word:
+        folder = unfinished_run(project, name)
+        record, config = folder.read()
+        known = {case.id for case in project.cases}
+        gone = next((case for case in (*record.train, *record.validation) if case not in known), None)
+        if gone is not None:
+            raise TrainingError(
+                f"The run {folder.path.name} learns from '{gone}', which the project has no more: train anew."
+            )
+        return Word(folder=folder.path, record=record, config=config)
+
+    return _done(project, agreed(choose, machines.world), listener, control, machines, resumes=True)
+
+
+def _done(
+    project: Project,
+    word: Word,
+    listener: Listener,
+    control: Control | None,
+    machines: Machines,
+    base: Path | None = None,
+    *,
+    resumes: bool = False,
+) -> str | None:
+    """Train a run; the model's name, None if it was cancelled, and in all processes but the first."""
+    folder, target = RunFolder(word.folder), project.model_path(word.record.model)
+    control = control or Control()
+    run = Run(project, word.config, word.record, folder, target, listener, control, machines, base, resumes)
     return run.target.name if run.fit() else None
+
+
+def free_name(project: Project, name: str) -> str:
+    """The name that a person wants a run and its model to have.
+
+    Raises:
+        TrainingError: if a folder cannot have it, or a run or model has it.
+    """
+    if not re.match(FILE_NAME, name) or name.startswith(".") or name != name.strip():
+        raise TrainingError(f"A run cannot be named '{name}': choose a name that a folder can have, such as heads-1.")
+    if (project.runs_dir / name).exists() or project.model_path(name).exists():
+        raise TrainingError(
+            f"{project.root.name} has a run or a model '{name}' already: choose another name, or go on with a run that "
+            "was cut off by --resume."
+        )
+    return name
 
 
 def unfinished_run(project: Project, name: str | None = None) -> RunFolder:
@@ -124,16 +145,16 @@ def unfinished_run(project: Project, name: str | None = None) -> RunFolder:
     Raises:
         TrainingError: if there is none.
     """
-    unfinished = [run for run in unfinished_runs(project) if name in (None, run.path.name)]
+    unfinished = unfinished_runs(project, name)
     if not unfinished:
         which = "no unfinished run" if name is None else f"no unfinished run '{name}'"
         raise TrainingError(f"{project.root.name} has {which}: train anew, without --resume.")
     return unfinished[-1]
 
 
-def unfinished_runs(project: Project) -> list[RunFolder]:
-    """The folders of runs that can be gone on with, the last one last."""
-    runs = [RunFolder(path) for path in project.runs_dir.glob("*")]
+def unfinished_runs(project: Project, name: str | None = None) -> list[RunFolder]:
+    """The folders of runs, of all or of this name, that can be gone on with, the last one last."""
+    runs = [RunFolder(path) for path in project.runs_dir.glob("*") if name in (None, path.name)]
     return sorted((run for run in runs if run.is_unfinished), key=lambda run: run.kept_at)
 
 
@@ -188,20 +209,3 @@ def _begun_with(config: TrainConfig, base: ModelInfo) -> TrainConfig:
         frame=frame,
         reasons=(reason,),
     )
-
-
-def _tell_others(folder: RunFolder, record: RunRecord, config: TrainConfig) -> None:
-    """Leave word for the processes that this one will start on its machine."""
-    said = {
-        "folder": str(folder.path),
-        "record": record.model_dump(mode="json"),
-        "config": config.model_dump(mode="json"),
-    }
-    os.environ[RUN_VARIABLE] = json.dumps(said)
-
-
-def _told() -> tuple[RunFolder, RunRecord, TrainConfig]:
-    """What the first process of this machine left word of."""
-    said = json.loads(os.environ[RUN_VARIABLE])
-    record, config = RunRecord.model_validate(said["record"]), TrainConfig.model_validate(said["config"])
-    return RunFolder(Path(said["folder"])), record, config

@@ -57,6 +57,28 @@ class RunRecord(BaseModel):
     chooses_best: bool = True
 
 
+def cases_of_run(path: Path) -> frozenset[str]:
+    """Ids of the cases that a run, or the folds of a cross-validation, learnt from or was judged on.
+
+    There are none where the folder tells of no run, as for a model that came from elsewhere.
+
+    Args:
+        path: folder of the run.
+
+    Raises:
+        TrainingError: if its record is damaged.
+    """
+    records = [_record(record) for record in (path / RECORD, *sorted(path.glob(f"*/{RECORD}"))) if record.exists()]
+    return frozenset(case for record in records for case in (*record.train, *record.validation))
+
+
+def _record(path: Path) -> RunRecord:
+    try:
+        return RunRecord.model_validate(read_json(path, "a training run", TrainingError))
+    except ValidationError as error:
+        raise TrainingError(f"{path} is damaged: train anew, without --resume.") from error
+
+
 class RunFolder:
     """The folder of one run."""
 
@@ -84,12 +106,7 @@ class RunFolder:
         Raises:
             TrainingError: if its files are missing or damaged.
         """
-        raw = read_json(self.path / RECORD, "a training run", TrainingError)
-        try:
-            record = RunRecord.model_validate(raw)
-        except ValidationError as error:
-            raise TrainingError(f"{self.path / RECORD} is damaged: train anew, without --resume.") from error
-        return record, read_config(self.path / CONFIG)
+        return _record(self.path / RECORD), read_config(self.path / CONFIG)
 
     def keep(self, state: dict[str, Any], curve: Sequence[CurvePoint]) -> None:
         """Write the state of the run; the one before stays until the new one is whole."""

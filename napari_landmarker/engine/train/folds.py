@@ -18,10 +18,11 @@ from napari_landmarker.engine.metrics import CaseResult, Evaluation, evaluate
 from napari_landmarker.engine.predict import Predictor, read_info
 from napari_landmarker.engine.predict.ensemble import common_info, save_ensemble
 from napari_landmarker.engine.project import Project
+from napari_landmarker.engine.train.calibrating import calibrate_trained
 from napari_landmarker.engine.train.choice import choose_folds
 from napari_landmarker.engine.train.config import TrainConfig
 from napari_landmarker.engine.train.events import Control, Ending, Event, Finished, Listener
-from napari_landmarker.engine.train.fit import record_of
+from napari_landmarker.engine.train.fit import free_name, record_of
 from napari_landmarker.engine.train.folder import CHECKPOINT, CONFIG, RunFolder, RunRecord
 from napari_landmarker.engine.train.presets import read_config, write_config
 from napari_landmarker.engine.train.run import Run
@@ -48,7 +49,13 @@ class FoldsPlan(BaseModel):
 
 
 def train_folds(
-    project: Project, config: TrainConfig, count: int, listener: Listener, control: Control | None = None
+    project: Project,
+    config: TrainConfig,
+    count: int,
+    listener: Listener,
+    control: Control | None = None,
+    *,
+    name: str | None = None,
 ) -> tuple[str, Evaluation] | None:
     """Train a model for every fold and save them as one ensemble, with the figures of the cross-validation.
 
@@ -62,6 +69,7 @@ def train_folds(
         count: number of folds.
         listener: takes the events of all folds.
         control: asks for the end: a stop keeps the folds that are done, to go on with later, a cancel keeps nothing.
+        name: of the cross-validation and its model; by default the preset's, with a number.
 
     Returns:
         The ensemble's name and the evaluation of the held-out cases; None if it was ended by a person.
@@ -70,12 +78,13 @@ def train_folds(
         TrainingError: for folds that are not possible; and as `train_project`.
     """
     require_writable(project.models_dir)
+    own = project.new_model_name(f"{config.preset}-folds") if name is None else free_name(project, name)
     folds = choose_folds(project, count, config.seed)
     share = config.changed(max_minutes=config.max_minutes / count, patience=None)
     if config.max_steps is not None:
         share = share.changed(max_steps=-(-config.max_steps // count))
     plan = FoldsPlan(
-        model=project.new_model_name(f"{config.preset}-folds"),
+        model=own,
         train=tuple(tuple(case.id for case in train) for train, _ in folds),
         held_out=tuple(tuple(case.id for case in out) for _, out in folds),
     )
@@ -85,10 +94,16 @@ def train_folds(
     return _go_on(project, plan, share, listener, control or Control())
 
 
-def unfinished_folds(project: Project) -> str | None:
-    """Name of the last cross-validation that was begun and not finished; None if there is none."""
-    begun = [path for path in project.runs_dir.glob(f"*/{PLAN}") if not project.model_path(path.parent.name).exists()]
-    return max((path.parent for path in begun), key=kept_at).name if begun else None
+def unfinished_folds(project: Project, name: str | None = None) -> str | None:
+    """The last cross-validation, of all or of this name, that was begun and not finished; None if there is none."""
+    plans = [path.parent for path in project.runs_dir.glob(f"*/{PLAN}") if name in (None, path.parent.name)]
+    begun = [folder for folder in plans if not figures_of(project, folder.name).exists()]
+    return max(begun, key=kept_at).name if begun else None
+
+
+def figures_of(project: Project, name: str) -> Path:
+    """The file with the figures of a cross-validation: its last, so that where it is there, all is done."""
+    return project.model_path(name) / "evaluations" / f"{SPLIT}.json"
 
 
 def kept_at(folder: Path) -> float:
@@ -128,11 +143,12 @@ def resume_folds(
 def _go_on(
     project: Project, plan: FoldsPlan, config: TrainConfig, listener: Listener, control: Control
 ) -> tuple[str, Evaluation] | None:
-    """Train the folds that have no model yet, judge all, and save the ensemble."""
+    """Train the folds that have no model yet, judge all, and save the ensemble and then its figures."""
     name, members, results = plan.model, [], []
+    saved = project.model_path(name).exists()  # and cut off before its figures were
     for number, (train, held_out) in enumerate(zip(plan.train, plan.held_out, strict=True), start=1):
-        target = project.runs_dir / name / f"fold-{number}"
-        if not target.exists():
+        target = (project.model_path(name) if saved else project.runs_dir / name) / f"fold-{number}"
+        if not target.exists() and not saved:
             folder = RunFolder(project.runs_dir / name / f"fold-{number}-run")
             begun = folder.is_unfinished
             record = folder.read()[0] if begun else _record(project, config, train, held_out, target.name)
@@ -158,9 +174,11 @@ def _go_on(
             "steps": sum(own.steps for own in infos),
         }
     )
-    save_ensemble(project.model_path(name), members, info)
+    if not saved:
+        save_ensemble(project.model_path(name), members, info)
     figures = {key: value for key, value in evaluation.to_dict().items() if key != "cases"}
-    write_json(project.model_path(name) / "evaluations" / f"{SPLIT}.json", figures)
+    write_json(figures_of(project, name), figures)
+    calibrate_trained(project, name, listener, control)
     elapsed = info.minutes * 60
     listener(Finished(name, float("nan") if mean is None else mean, evaluation.unit, False, elapsed))
     return name, evaluation

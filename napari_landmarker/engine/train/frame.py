@@ -12,6 +12,9 @@ from napari_landmarker.engine.geometry import AffineMap, Grid
 
 #: An image that fills the frame so many times over has a wrong spacing.
 LARGER = 1024
+#: So has one whose longest side is so many times shorter than the frame's, or one that is thinner than so much of a
+#: pixel of the frame.
+SHORTER, THINNEST = 64, 0.05
 
 
 class NetworkFrame(BaseModel):
@@ -64,14 +67,25 @@ class NetworkFrame(BaseModel):
             )
         scale = [own / self.spacing_mm for own in grid.spacing]
         wanted = [size * factor for size, factor in zip(grid.shape, scale, strict=True)]
+        extent = _by([size * step for size, step in zip(grid.shape, grid.spacing, strict=True)])
+        said = f"its spacing is {_by(grid.spacing)} mm, and the model works at {self.spacing_mm:.4g} mm per pixel"
+        if SHORTER * max(wanted) < max(self.shape) or min(wanted) < THINNEST:
+            raise ModelError(
+                f"The image measures only {extent} mm ({said}), too little to show what the model knows: "
+                "check whether its spacing is in millimetres."
+            )
         shape = [max(base, up_to(n - 0.5, self.multiple)) for base, n in zip(self.shape, wanted, strict=True)]
         if np.prod(shape, dtype=np.float64) > LARGER * np.prod(self.shape, dtype=np.float64):
-            extent = " x ".join(f"{size * step:.4g}" for size, step in zip(grid.shape, grid.spacing, strict=True))
             raise ModelError(
-                f"The image measures {extent} mm, over {LARGER} times as much as those the model learnt from: "
+                f"The image measures {extent} mm ({said}), over {LARGER} times as much as those the model learnt from: "
                 "check its spacing, or crop it."
             )
         return AffineMap.scaling(grid.shape, scale, shape)
+
+
+def _by(values: Sequence[float]) -> str:
+    """Numbers along each axis, such as ``0.5 x 0.25``."""
+    return " x ".join(f"{value:.4g}" for value in values)
 
 
 def up_to(size: float, multiple: int) -> int:

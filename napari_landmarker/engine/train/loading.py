@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -13,14 +12,12 @@ from torch.utils.data import DataLoader
 from napari_landmarker.engine.data import LandmarkDataset
 from napari_landmarker.engine.project import Project
 from napari_landmarker.engine.train.config import TrainConfig
+from napari_landmarker.engine.train.cost import kept_bytes
 from napari_landmarker.engine.train.folder import RunRecord
 from napari_landmarker.engine.train.sampling import StepSampler, Visited
 from napari_landmarker.engine.train.stages import Stage
+from napari_landmarker.engine.train.together import TrainingBatches, ValidationBatches
 from napari_landmarker.engine.transforms import Augmentation
-
-#: Drawn images are kept in memory up to so many bytes.
-MEMORY_BYTES = 4 * 2**30
-Loader = DataLoader[dict[str, Any]]
 
 
 def batch_size(stage: Stage, record: RunRecord) -> int:
@@ -37,14 +34,19 @@ class StageImages:
         record: the run's cases.
         stage: whose frame images are drawn in.
         number: of the stage; its order of images differs from that of the others.
+        devices: how many processes train on this machine, and keep images in its memory.
     """
 
-    def __init__(self, project: Project, config: TrainConfig, record: RunRecord, stage: Stage, number: int) -> None:
+    def __init__(
+        self, project: Project, config: TrainConfig, record: RunRecord, stage: Stage, number: int, devices: int = 1
+    ) -> None:
         self.project, self.config, self.record, self.stage, self.number = project, config, record, stage, number
+        images = len(record.train) + len(record.validation)
+        self.keeps = kept_bytes(images, record.channels, stage.frame.shape, devices) > 0
 
     def learnt(
         self, weights: npt.NDArray[np.float64], step: int, until: Callable[[int], bool], place: tuple[int, int]
-    ) -> Loader:
+    ) -> TrainingBatches:
         """Batches of training images, changed at random; an iteration ends when the next judgement is due.
 
         Args:
@@ -59,22 +61,30 @@ class StageImages:
         seed = self.config.seed + 1000 * self.number
         order = StepSampler(weights, size, seed, step, lambda: until(order.step), rank, world)
         workers = self.config.workers
-        if workers and dataset.store_imgs:
-            dataset.preload()
-        return DataLoader(Visited(dataset), batch_sampler=order, num_workers=workers, persistent_workers=workers > 0)
+        loader: DataLoader[dict[str, Any]] = DataLoader(
+            Visited(dataset), batch_sampler=order, num_workers=workers, persistent_workers=workers > 0
+        )
 
-    def judged(self, place: tuple[int, int]) -> Loader | None:
+        def prepare() -> None:
+            if workers and self.keeps:
+                dataset.preload()
+
+        return TrainingBatches(loader, prepare)
+
+    def judged(self, place: tuple[int, int]) -> ValidationBatches | None:
         """Batches of the validation images, as they are; None where there are none."""
         ids = self.record.validation
         if not ids:
             return None
         world, rank = place
         own = ids[rank::world] if len(ids) >= world else ids
-        return DataLoader(self._dataset(own, learning=False), min(self.stage.batch_size, len(own)))
+        loader: DataLoader[dict[str, Any]] = DataLoader(
+            self._dataset(own, learning=False), min(self.stage.batch_size, len(own))
+        )
+        return ValidationBatches(loader)
 
     def _dataset(self, ids: Sequence[str], *, learning: bool) -> LandmarkDataset:
         names, frame = self.record.names, self.stage.frame
-        memory = len(ids) * self.record.channels * math.prod(frame.shape) * 4
         augmentation = Augmentation(self.config.augmentation, self.project.schema, names) if learning else None
         return LandmarkDataset.from_project(
             self.project,
@@ -83,6 +93,6 @@ class StageImages:
             frame=frame.map_for,
             channels=self.record.channels,
             transform=augmentation,
-            store_imgs=memory < MEMORY_BYTES,
+            store_imgs=self.keeps,
             seed=self.config.seed,
         )

@@ -50,20 +50,23 @@ class Machine:
         cores: of the processor.
         memory_bytes: what a run may take of the memory that its activations lie in.
         half: whether bfloat16 is faster than float32.
+        processes: that train together here: each on a graphics card of its own, or all on the processor.
     """
 
     device: Device
     cores: int
     memory_bytes: int
     half: bool
+    processes: int = 1
 
     @classmethod
-    def look(cls, device: str = "auto", memory_bytes: int | None = None) -> Machine:
+    def look(cls, device: str = "auto", memory_bytes: int | None = None, processes: int = 1) -> Machine:
         """The machine that this runs on.
 
         Args:
             device: ``"auto"``, ``"cpu"``, ``"cuda"`` or ``"mps"``.
             memory_bytes: what a run may take; by default `SHARE` of what is free now.
+            processes: that are to train together.
 
         Raises:
             TrainingError: for another device, or one that is not there.
@@ -88,25 +91,25 @@ class Machine:
             free = _free_bytes()
             half = chosen == "cpu" and bool(getattr(torch.cpu, "_is_amx_tile_supported", bool)())
         memory = int(SHARE * free) if memory_bytes is None else memory_bytes
-        return cls(chosen, cores, memory, half)  # type: ignore[arg-type]
+        return cls(chosen, cores, memory, half, processes)  # type: ignore[arg-type]
 
     def rate(self, ndim: int) -> float:
         """Activations that a run learns from in a second."""
         rate = _RATES[self.device][ndim]
         if self.device != "cpu":
-            return rate
+            return rate * self.processes
         return rate * min(self.cores, _MOST_CORES) * (_AMX if self.half else 1.0)
 
     @property
     def workers(self) -> int:
         """Processes that draw images meanwhile: where the processor itself learns, they would only be in its way."""
-        return 0 if self.device == "cpu" else max(0, min(8, self.cores - 1))
+        return 0 if self.device == "cpu" else max(0, min(8, self.cores // self.processes - 1))
 
     @property
     def words(self) -> str:
         """What it is, for a person."""
         if self.device != "cpu":
-            return "a graphics card"
+            return "a graphics card" if self.processes == 1 else f"{self.processes} graphics cards"
         return "1 processor core" if self.cores == 1 else f"{self.cores} processor cores"
 
 

@@ -18,6 +18,7 @@ from napari_landmarker.engine.predict.reading import heat_of
 from napari_landmarker.engine.train.clock import StageClock, learning_rate
 from napari_landmarker.engine.train.config import TrainConfig
 from napari_landmarker.engine.train.stages import Stage
+from napari_landmarker.engine.train.together import end_all, of_all
 
 #: So many steps in a row may be lost to gradients that are no numbers.
 PATIENCE = 20
@@ -36,7 +37,7 @@ class StageModule(pl.LightningModule):
     def __init__(self, stage: Stage, config: TrainConfig, clock: StageClock, number: int = 0) -> None:
         super().__init__()
         self.stage, self.config, self.clock, self.number = stage, config, clock, number
-        self.train_loss, self.rate = math.nan, 0.0
+        self.train_loss, self.step_loss, self.rate = math.nan, math.nan, 0.0
         self._averaged: tuple[AveragedModel] | None = None
         self._kept: dict[str, Any] | None = None
         self._optimiser: torch.optim.Optimizer | None = None
@@ -103,10 +104,13 @@ class StageModule(pl.LightningModule):
         key = (self.config.seed, self.number, self.clock.step, self.global_rank)
         torch.manual_seed(int(np.random.SeedSequence(key).generate_state(1, np.uint64)[0]))
         loss = self.stage.loss(self.stage.network, batch["image"], batch["landmark"])
-        value = float(loss.detach())
+        self.step_loss = float(loss.detach())
+        return loss
+
+    def remember(self, value: float) -> None:
+        """Let the training loss follow that of a step, of all processes."""
         if math.isfinite(value):
             self.train_loss = value if math.isnan(self.train_loss) else 0.95 * self.train_loss + 0.05 * value
-        return loss
 
     def configure_gradient_clipping(
         self,
@@ -127,7 +131,7 @@ class StageModule(pl.LightningModule):
         optimizer.zero_grad()
         self._lost_steps += 1
         if self._lost_steps > PATIENCE:
-            raise TrainingError("The loss is no longer a number: train again with a lower learning rate.")
+            end_all(TrainingError("The loss is no longer a number: train again with a lower learning rate."))
 
     def on_train_batch_end(self, outputs: Any, batch: Any, batch_idx: int) -> None:
         """The average follows the weights."""
@@ -150,12 +154,9 @@ class StageModule(pl.LightningModule):
 
     def judgement(self) -> tuple[float, float]:
         """Mean loss, and mean error in the images' unit, of the validation batches since the last call; NaN if none."""
-        errors, losses = self._errors, self._losses
-        if torch.distributed.is_available() and torch.distributed.is_initialized():
-            gathered: list[Any] = [None] * torch.distributed.get_world_size()
-            torch.distributed.all_gather_object(gathered, (errors, losses))
-            errors = [error for own, _ in gathered for error in own]
-            losses = [loss for _, own in gathered for loss in own]
+        gathered = of_all((self._errors, self._losses))
+        errors = [error for own, _ in gathered for error in own]
+        losses = [loss for _, own in gathered for loss in own]
         self._losses, self._errors = [], []
         return (
             float(np.mean(losses)) if losses else math.nan,

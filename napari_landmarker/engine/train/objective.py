@@ -20,6 +20,7 @@ from napari_landmarker.engine.models.base import covariance_stacks, heatmap_stac
 from napari_landmarker.engine.models.cascade import CascadeAnswer
 from napari_landmarker.engine.schedulers.adaloss import AdalossScheduler
 from napari_landmarker.engine.train.config import TrainConfig
+from napari_landmarker.engine.train.together import mean_of_all, processes
 
 #: Losses of coordinates that a network answers with count in this share of the image's longest side.
 UNITS = 64
@@ -46,6 +47,9 @@ class Objective(nn.Module):
     - Of a cascade the first stage is judged, alike whether its whole answer or its maps are given.
 
     Of several instances, a map shows all; a point is compared with the nearest of them.
+
+    Where several processes share each batch of a training, the mean is over the landmarks that any of them has: see
+    `mean_of_all`. All must ask for it then.
 
     Args:
         config: of the run.
@@ -89,8 +93,10 @@ class Objective(nn.Module):
                 values, there = self._of_stacks(answer, (points + 0.5) / self.stride - 0.5)
             if self.training:
                 self._remember(values.detach(), there)
-            reduce = reduced_per_map if self.config.loss.kind in PRICED else reduced
-            total: Tensor = reduce(values, there, "mean")
+            priced = self.config.loss.kind in PRICED
+            if self.training and processes() > 1:
+                return mean_of_all(values, there, per_landmark=priced)
+            total: Tensor = (reduced_per_map if priced else reduced)(values, there, "mean")
             return total
 
     @torch.no_grad()

@@ -26,13 +26,16 @@ JUDGING, FEWEST, MOST = 0.08, 5, 20
 RARE = 0.8
 
 
-def preset_config(name: str, project: Project | None, max_minutes: float | None = None) -> TrainConfig:
+def preset_config(
+    name: str, project: Project | None, max_minutes: float | None = None, *, processes: int = 1
+) -> TrainConfig:
     """The configuration of a preset.
 
     Args:
         name: of a preset; ``auto`` plans for the project.
         project: needed by ``auto``.
         max_minutes: the run's limit; by default what the preset says, and `DEFAULT_MINUTES` for ``auto``.
+        processes: that are to train together on this machine.
 
     Raises:
         TrainingError: for an unknown name, or minutes that are not above 0; what `plan_config` raises.
@@ -46,11 +49,16 @@ def preset_config(name: str, project: Project | None, max_minutes: float | None 
         return preset.config if max_minutes is None else preset.config.changed(max_minutes=max_minutes)
     if project is None:
         raise TrainingError("The preset 'auto' is planned for a project: name one, or choose another preset.")
-    return plan_config(project, DEFAULT_MINUTES if max_minutes is None else max_minutes)
+    return plan_config(project, DEFAULT_MINUTES if max_minutes is None else max_minutes, processes=processes)
 
 
 def plan_config(
-    project: Project, max_minutes: float, *, device: str = "auto", memory_bytes: int | None = None
+    project: Project,
+    max_minutes: float,
+    *,
+    device: str = "auto",
+    memory_bytes: int | None = None,
+    processes: int = 1,
 ) -> TrainConfig:
     """Plan a run for a project: only headers and annotations are read, and nothing is trained.
 
@@ -59,6 +67,7 @@ def plan_config(
         max_minutes: the run's limit.
         device: ``"auto"``, ``"cpu"``, ``"cuda"`` or ``"mps"``.
         memory_bytes: what the run may take of the device's memory; by default most of what is free now.
+        processes: that are to train together on this machine, each on a device of its own or all on the processor.
 
     Returns:
         The whole configuration, with a sentence for every choice.
@@ -70,7 +79,7 @@ def plan_config(
     """
     _check_minutes(max_minutes)
     facts = ProjectFacts.of(project)
-    return plan(facts, Machine.look(device, memory_bytes), max_minutes)
+    return plan(facts, Machine.look(device, memory_bytes, processes), max_minutes)
 
 
 def plan(facts: ProjectFacts, machine: Machine, max_minutes: float) -> TrainConfig:

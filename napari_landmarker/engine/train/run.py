@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import math
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ from napari_landmarker.engine.errors import TrainingError
 from napari_landmarker.engine.predict.bundle import CurvePoint, ModelInfo, read_info, save_bundle
 from napari_landmarker.engine.project import Project
 from napari_landmarker.engine.train.adopt import adopt_weights
+from napari_landmarker.engine.train.calibrating import calibrate_trained
 from napari_landmarker.engine.train.callbacks import Abandoned, Steps
 from napari_landmarker.engine.train.choice import Choice
 from napari_landmarker.engine.train.clock import Clock, StageClock
@@ -36,6 +38,7 @@ from napari_landmarker.engine.train.machine import is_first_process
 from napari_landmarker.engine.train.module import StageModule
 from napari_landmarker.engine.train.sampling import image_weights
 from napari_landmarker.engine.train.stages import stages_of
+from napari_landmarker.engine.train.together import end_if_any, ending_together
 from napari_landmarker.engine.train.trainer import Machines, make_trainer, memory_errors, quietly
 
 
@@ -142,16 +145,17 @@ class Run:
 
     def _fit_stage(self, trainer: pl.Trainer) -> None:
         place = (trainer.world_size, trainer.global_rank)
-        images = StageImages(self.project, self.config, self.record, self.stage, self.number)
+        devices = self.machines.devices
+        images = StageImages(self.project, self.config, self.record, self.stage, self.number, devices)
         train = images.learnt(
             image_weights(self.choice.present, self.config.balance), self.stage_clock.step, self._reached, place
         )
-        validation = images.judged(place)
+        self.validation = images.judged(place)
         if self.is_first and self.stage_clock.step == 0:
             self._keep()
         if self.stage_clock.step == 0 or not self.stage_is_over:  # else it was cut off just after its end
             with quietly(), memory_errors(self.folder.path):
-                trainer.fit(self.module, train, validation)
+                trainer.fit(self.module, train, self.validation)
         best = self.best[self.number].weights
         if best is not None:
             self.stage.network.load_state_dict(best)
@@ -187,6 +191,7 @@ class Run:
 
     def judged(self) -> None:
         """The network, with averaged weights, was run on the validation cases."""
+        end_if_any(None if self.validation is None else self.validation.error)
         self.clock.tick(self.clock.elapsed_s if self.machines.world > 1 else None)
         self._set_due()
         loss, error = self.module.judgement()
@@ -199,9 +204,11 @@ class Run:
             best.weights = copy.deepcopy(self.module.average().module.state_dict())
         self.over = self._waited_enough
         self.curve.append(CurvePoint(clock.step, clock.elapsed_s, self.module.train_loss, loss, error))
+        with ending_together():
+            if self.is_first:
+                self._keep()
         if not self.is_first:
             return
-        self._keep()
         self._log({"validation/loss": loss, f"validation/error_{self.record.frame.unit}": error})
         unit = self.record.frame.unit
         self.listener(
@@ -305,7 +312,8 @@ class Run:
         last = number == len(self.stages) - 1
         config = self.config if last else self.config.changed(model=stage.model)
         if self.target.exists():  # made by another run at the same time
-            self.target = self.project.model_path(self.project.new_model_name(self.config.preset))
+            beside = re.sub(r"-\d+$", "", self.record.model)
+            self.target = self.project.model_path(self.project.new_model_name(beside))
         info = ModelInfo(
             name=self.target.name,
             landmarks=self.project.schema.reduced(self.record.names),
@@ -321,6 +329,8 @@ class Run:
         )
         save_bundle(self.target, info, stage.network, self.curve)
         self.folder.finish()
+        if self.target.parent == self.project.models_dir:  # the folds of a cross-validation are calibrated together
+            calibrate_trained(self.project, self.target.name, self.listener, self.control)
         error = best.error if math.isfinite(best.error) else math.nan
         stopped = self.ending is Ending.STOP
         self.listener(Finished(self.target.name, error, self.record.frame.unit, stopped, self.clock.elapsed_s))

@@ -229,18 +229,22 @@ class Sketch:
 
     @cached_property
     def memory_bytes(self) -> float:
-        """Most memory that a step takes, and what lies beside it."""
-        facts, ndim = self.facts, self.facts.ndim
-        images = facts.n_train + facts.n_validation
-        first = step_bytes(self.batch * self.elements, self.batch * self.cells, facts.landmarks)
+        """Most memory that a step takes, and what lies beside it: of all processes that share this memory."""
+        facts, ndim, processes = self.facts, self.facts.ndim, self.machine.processes
+        share, refine_share = -(-self.batch // processes), -(-self.refine_batch // processes)
+        first = step_bytes(share * self.elements, share * self.cells, facts.landmarks)
         second = 0.0
         if self.cascade:
-            patches = self.refine_batch * facts.landmarks
-            second = step_bytes(self.refine_batch * self.patch_elements, patches * self._patch_cells, 1)
+            patches = refine_share * facts.landmarks
+            second = step_bytes(refine_share * self.patch_elements, patches * self._patch_cells, 1)
             # the regions around them, and the whole numbers that say where each pixel comes from
             second += patches * (2 * self.patch) ** ndim * (8 * facts.channels + 8)
-        lying = 0.0 if self.machine.device == "cuda" else kept_bytes(images, facts.channels, self.frame.shape)
-        return BASE_BYTES + lying + max(first, second)
+        if self.machine.device == "cuda":  # each has a card of its own, and images lie elsewhere
+            return BASE_BYTES + max(first, second)
+        images = facts.n_train + facts.n_validation
+        return processes * (
+            BASE_BYTES + max(first, second) + kept_bytes(images, facts.channels, self.frame.shape, processes)
+        )
 
     # ---- what comes of it
 

@@ -13,6 +13,7 @@ from typing import Literal
 import pytorch_lightning as pl
 import torch
 from pytorch_lightning.loggers import TensorBoardLogger
+from pytorch_lightning.strategies import DDPStrategy
 
 from napari_landmarker.engine.errors import LandmarkerError, TrainingError
 from napari_landmarker.engine.train.config import TrainConfig
@@ -56,7 +57,7 @@ def make_trainer(config: TrainConfig, machines: Machines, folder: Path, callback
             accelerator="auto",
             devices=machines.devices,
             num_nodes=machines.num_nodes,
-            strategy="ddp_find_unused_parameters_true" if several else "auto",
+            strategy=_shared() if several else "auto",
             precision=precision_of(config),
             max_epochs=-1,
             callbacks=[callback],
@@ -67,6 +68,15 @@ def make_trainer(config: TrainConfig, machines: Machines, folder: Path, callback
             enable_model_summary=False,
             use_distributed_sampler=False,
         )
+
+
+def _shared() -> DDPStrategy:
+    """Gradients are shared and nothing else.
+
+    Buffers are the same in all processes as it is: none follows the images of a batch. Torch would have all processes
+    share them before each batch of validation images, of which one may have more than another.
+    """
+    return DDPStrategy(find_unused_parameters=True, broadcast_buffers=False)
 
 
 def _says_memory(words: str) -> bool:

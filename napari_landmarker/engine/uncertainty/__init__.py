@@ -13,17 +13,31 @@ from napari_landmarker.engine.uncertainty.coverage import Coverage, CoverageRepo
 from napari_landmarker.engine.uncertainty.density import DensityScore, RankScore
 from napari_landmarker.engine.uncertainty.drift import Drift, drift
 from napari_landmarker.engine.uncertainty.ellipsoid import Ellipsoid
+from napari_landmarker.engine.uncertainty.heat_regressors import MR2C2R, MR2CCP, ContourHuggingRegressor
 from napari_landmarker.engine.uncertainty.quantile import cases_needed, conformal_quantile
 from napari_landmarker.engine.uncertainty.regions import Region
+from napari_landmarker.engine.uncertainty.regressors import (
+    ConformalRegressorBonferroni,
+    ConformalRegressorMahalanobis,
+    ConformalRegressorMaxNonconformity,
+    MultivariateNormalRegressor,
+)
 from napari_landmarker.engine.uncertainty.score import Score
 from napari_landmarker.engine.uncertainty.scores import EuclideanScore, MahalanobisScore, PerAxisScore
+from napari_landmarker.engine.uncertainty.temperature import TemperatureScaling
 
 __all__ = [
+    "MR2C2R",
+    "MR2CCP",
     "Box",
     "Calibration",
     "CalibrationConfig",
     "CellGrid",
     "CellSet",
+    "ConformalRegressorBonferroni",
+    "ConformalRegressorMahalanobis",
+    "ConformalRegressorMaxNonconformity",
+    "ContourHuggingRegressor",
     "Coverage",
     "CoverageReport",
     "DensityScore",
@@ -31,11 +45,13 @@ __all__ = [
     "Ellipsoid",
     "EuclideanScore",
     "MahalanobisScore",
+    "MultivariateNormalRegressor",
     "PerAxisScore",
     "RankScore",
     "Region",
     "Score",
     "ScoreConfig",
+    "TemperatureScaling",
     "WholeImage",
     "cases_needed",
     "conformal_quantile",

@@ -14,7 +14,7 @@ from typing import TypeVar
 import numpy as np
 import numpy.typing as npt
 
-from napari_landmarker.engine.errors import GeometryError
+from napari_landmarker.engine.errors import CalibrationError, GeometryError
 from napari_landmarker.engine.geometry import AffineMap, FloatArray, Grid
 from napari_landmarker.engine.uncertainty.outline import block_skin, outline
 from napari_landmarker.engine.uncertainty.regions import BoolArray, IntArray, Region
@@ -26,42 +26,50 @@ _SLIVER_PX = 1e-6
 
 
 @dataclass(frozen=True, eq=False)
-class Tiling:
+class CellGrid:
     """How the cells of a heatmap lie on its image.
 
     Attributes:
+        grid: the image.
         edges: for each axis of the image the borders of its cells in index coordinates, ascending, ``(n + 1,)`` for
             ``n`` cells; the first and the last are those of the image.
         axes: for each axis of the image that of the heatmap which runs along it.
         window: for each axis of the image the cells on it, in the order of the image.
     """
 
+    grid: Grid
     edges: tuple[FloatArray, ...]
     axes: tuple[int, ...]
     window: tuple[slice, ...]
 
     @classmethod
-    def of(cls, to_heatmap: AffineMap) -> Tiling:
+    def of(cls, grid: Grid, to_heatmap: AffineMap) -> CellGrid:
         """The cells of a heatmap.
 
         Args:
+            grid: the image.
             to_heatmap: map from image to heatmap index coordinates: any scales, shifts, flips and order of axes.
 
         Raises:
-            GeometryError: if the heatmap is turned or sheared against the image.
+            CalibrationError: if the heatmap is turned or sheared against the image.
         """
         linear, shift = to_heatmap.matrix[:-1, :-1], to_heatmap.matrix[:-1, -1]
         along = np.abs(linear) > 1e-6 * np.abs(linear).max()
         if (along.sum(axis=0) != 1).any() or (along.sum(axis=1) != 1).any():
-            raise GeometryError("Regions of heat need a heatmap along the axes of its image; this one is turned.")
+            raise CalibrationError("Regions of heat need a heatmap along the axes of its image; this one is turned.")
         axes = along.argmax(axis=0)
         sides = [
-            _side(float(linear[axis, a]), float(shift[axis]), to_heatmap.target_shape[axis], to_heatmap.source_shape[a])
+            _side(float(linear[axis, a]), float(shift[axis]), to_heatmap.target_shape[axis], grid.shape[a])
             for a, axis in enumerate(axes)
         ]
-        return cls(tuple(edges for edges, _ in sides), tuple(axes.tolist()), tuple(window for _, window in sides))
+        return cls(grid, tuple(edges for edges, _ in sides), tuple(axes.tolist()), tuple(window for _, window in sides))
 
-    def arranged(self, heat: npt.NDArray[_Value]) -> npt.NDArray[_Value]:
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """How many cells the image has along each of its axes."""
+        return tuple(len(edges) - 1 for edges in self.edges)
+
+    def cut(self, heat: npt.NDArray[_Value]) -> npt.NDArray[_Value]:
         """A heatmap ``(*grid)`` as the cells of the image, in the order of its axes: a view."""
         return heat.transpose(self.axes)[self.window]
 
@@ -91,19 +99,17 @@ class CellSet(Region):
     """Cells of a heatmap.
 
     Attributes:
-        grid: the image.
-        tiling: where its cells are.
+        tiles: all cells of the image.
         start: the first cell of `cells`, ``D`` numbers.
         cells: which cells the region holds, in the smallest box around them.
     """
 
-    grid: Grid
-    tiling: Tiling
+    tiles: CellGrid
     start: tuple[int, ...]
     cells: BoolArray
 
     @classmethod
-    def of(cls, grid: Grid, tiling: Tiling, inside: BoolArray) -> CellSet:
+    def of(cls, tiles: CellGrid, inside: BoolArray) -> CellSet:
         """The region of all cells that are ``inside``, of all that the image has.
 
         Raises:
@@ -114,13 +120,18 @@ class CellSet(Region):
         others = [tuple(a for a in range(inside.ndim) if a != axis) for axis in range(inside.ndim)]
         taken = [np.flatnonzero(inside.any(axis=rest)) for rest in others]
         box = tuple(slice(int(rows[0]), int(rows[-1]) + 1) for rows in taken)
-        return cls(grid, tiling, tuple(side.start for side in box), inside[box].copy())
+        return cls(tiles, tuple(side.start for side in box), inside[box].copy())
+
+    @property
+    def grid(self) -> Grid:  # type: ignore[override]
+        """The image."""
+        return self.tiles.grid
 
     def contains(self, points: npt.ArrayLike) -> BoolArray:
         """See `Region.contains`; a place between two cells belongs to one of them, beyond the image to the nearest."""
         places = np.asarray(points, dtype=np.float64)
-        cell = self.tiling.cell_of(places) - self.start
-        near = (np.isfinite(places) & (cell >= 0) & (cell < self.cells.shape)).all(axis=-1)
+        cell = self.tiles.cell_of(places) - self.start
+        near = np.asarray((np.isfinite(places) & (cell >= 0) & (cell < self.cells.shape)).all(axis=-1))
         return np.asarray(near & self.cells[tuple(np.moveaxis(np.where(near[..., None], cell, 0), -1, 0))])
 
     @property
@@ -140,7 +151,7 @@ class CellSet(Region):
         """See `Region.mask`; one byte for each pixel of the box, and no more."""
         first, last = self.pixel_bounds()
         box = zip(first if lower is None else lower, last if upper is None else upper, strict=True)
-        cells = [self.tiling.along(axis, np.arange(*side)) - self.start[axis] for axis, side in enumerate(box)]
+        cells = [self.tiles.along(axis, np.arange(*side)) - self.start[axis] for axis, side in enumerate(box)]
         near = [(own >= 0) & (own < count) for own, count in zip(cells, self.cells.shape, strict=True)]
         mask = np.zeros([len(own) for own in cells], dtype=np.bool_)
         mask[np.ix_(*near)] = self.cells[np.ix_(*(own[keep] for own, keep in zip(cells, near, strict=True)))]
@@ -157,10 +168,11 @@ class CellSet(Region):
         rest = [edges[a] for a in range(3) if a != axis]
         if not edges[axis][0] < at < edges[axis][-1]:
             return []
-        return outline(self.cells.take(int(self.tiling.along(axis, at)) - self.start[axis], axis=axis), *rest)
+        cut = np.moveaxis(self.cells, axis, 0)[int(self.tiles.along(axis, at)) - self.start[axis]]
+        return outline(cut, *rest)
 
     @property
     def _edges(self) -> tuple[FloatArray, ...]:
         """The borders of the cells in `cells`."""
-        sides = zip(self.tiling.edges, self.start, self.cells.shape, strict=True)
+        sides = zip(self.tiles.edges, self.start, self.cells.shape, strict=True)
         return tuple(edges[first : first + count + 1] for edges, first, count in sides)

@@ -4,10 +4,10 @@ A heatmap is taken as the probability of each of its cells (see `uncertainty.cel
 are left out, as landmarks lie in the image. A true place beyond the border belongs to the nearest cell. A heatmap that
 is flat, zero or not a number says nothing: the region is the whole image.
 
-With ``connected`` the region is only what hangs together with the maximum, cell by neighbouring cell: the level sets of
-each cell's bottleneck, the lowest heat on the best path to the maximum (the heat's morphological reconstruction from its
-maximum: Vincent, *Morphological grayscale reconstruction*, IEEE TIP 2, 1993). These are nested too, so that what was
-calibrated on them holds just as well.
+With ``connected`` the region is only what hangs together with the maximum, cells that share a corner included: the
+level sets of each cell's bottleneck, the lowest heat on the best path to the maximum (the heat's morphological
+reconstruction from its maximum: Vincent, *Morphological grayscale reconstruction*, IEEE TIP 2, 1993). These are nested
+too, so that what was calibrated on them holds just as well.
 
 Cells have equal scores where they have equal heat, and all places in a cell have one score: where ties matter, break
 them by chance (``rng`` of `Calibration.threshold`).
@@ -33,7 +33,7 @@ from scipy import ndimage
 
 from napari_landmarker.engine.geometry import FloatArray
 from napari_landmarker.engine.uncertainty.box import WholeImage
-from napari_landmarker.engine.uncertainty.cells import CellSet, Tiling
+from napari_landmarker.engine.uncertainty.cells import CellGrid, CellSet
 from napari_landmarker.engine.uncertainty.regions import BoolArray, IntArray, Region
 from napari_landmarker.engine.uncertainty.score import Score
 
@@ -50,12 +50,12 @@ class Heat:
 
     Attributes:
         values: heat of each cell, 0 or more, in the order of the image's axes.
-        tiling: where the cells are.
+        tiles: where the cells are.
         connected: whether only cells count that hang together with the maximum.
     """
 
     values: npt.NDArray[np.floating]
-    tiling: Tiling
+    tiles: CellGrid
     connected: bool
 
     @cached_property
@@ -73,11 +73,24 @@ class Heat:
         """The largest heat."""
         return float(self.values[self._mode])
 
+    @cached_property
+    def total(self) -> float:
+        """The sum of all heat."""
+        return float(self.values.sum(dtype=np.float64))
+
+    def masses(self, values: npt.NDArray[np.floating]) -> IntArray:
+        """The shares of all heat that some values are, in units of `_MASS_UNIT`."""
+        return np.asarray(np.rint(values.astype(np.float64) / (self.total * _MASS_UNIT)), dtype=np.int64)
+
+    def mass_above(self, level: float, masses: IntArray) -> float:
+        """The share of all heat in the cells above a level that count, of the `masses` of all cells."""
+        return float(masses.sum(where=self.hanging(self.values > level))) * _MASS_UNIT
+
     def hanging(self, cells: BoolArray) -> BoolArray:
         """Those of a set of cells that count: with `connected` the piece that holds the maximum."""
         if not self.connected:
             return cells
-        pieces, _ = ndimage.label(cells)
+        pieces, _ = ndimage.label(cells, np.ones((3,) * cells.ndim))
         own = pieces[self._mode]
         return np.asarray(pieces == own) if own else np.zeros_like(cells)
 
@@ -105,9 +118,9 @@ class _HeatScore(Score):
     )
 
     def heat(self, prediction: Prediction, row: int) -> Heat:
-        """The heat of the landmark in row ``row``; GeometryError if its map is turned against the image."""
-        tiling = Tiling.of(prediction.to_heatmap)
-        return Heat(tiling.arranged(prediction.heatmaps[row]), tiling, self.connected)
+        """The heat of the landmark in row ``row``; CalibrationError if its map is turned against the image."""
+        tiles = CellGrid.of(prediction.landmarks.grid, prediction.to_heatmap)
+        return Heat(tiles.cut(prediction.heatmaps[row]), tiles, self.connected)
 
     def found(self, prediction: Prediction, row: int) -> bool:
         """See `Score.found`."""
@@ -116,15 +129,16 @@ class _HeatScore(Score):
     def measure(self, prediction: Prediction, row: int, points: FloatArray) -> FloatArray:
         """See `Score.measure`."""
         heat = self.heat(prediction, row)
-        return self.scores_at(heat, heat.levels_of(heat.tiling.cell_of(points)))[:, None]
+        return self.scores_at(heat, heat.levels_of(heat.tiles.cell_of(points)))[:, None]
 
     def level_set(self, prediction: Prediction, row: int, threshold: FloatArray) -> Region:
         """See `Score.level_set`."""
-        heat, grid = self.heat(prediction, row), prediction.landmarks.grid
+        heat = self.heat(prediction, row)
         inside = heat.hanging(heat.values >= self.lowest(heat, float(threshold[0])))
         if inside.all():
-            return WholeImage(grid, f"At this confidence '{prediction.names[row]}' may be anywhere in the image.")
-        return CellSet.of(grid, heat.tiling, inside)
+            sentence = f"At this confidence '{prediction.names[row]}' may be anywhere in the image."
+            return WholeImage(prediction.landmarks.grid, sentence)
+        return CellSet.of(heat.tiles, inside)
 
     @abstractmethod
     def scores_at(self, heat: Heat, levels: npt.NDArray[np.floating]) -> FloatArray:
@@ -136,16 +150,23 @@ class _HeatScore(Score):
 
 
 class DensityScore(_HeatScore):
-    """How far the heat of a place lies below the maximum, as a share of it: the region is a highest-density set.
+    """How little heat there is at a place: the region is a highest-density set.
 
-    The score is ``1 - p / max(p)``. Relative to the maximum, a region is never empty, and grows where a model hesitates.
+    Relative to the maximum, the score is ``1 - p / max(p)``, and a region grows where a model hesitates between many
+    cells. Else it is ``1 - p`` of the probability ``p`` of the cell, and 0 for the maximum, which is always inside.
     """
 
     kind: Literal["density"] = "density"
+    relative: bool = Field(
+        True,
+        title="Relative",
+        description="Compare the heat with the heatmap's maximum, not with that of other images.",
+    )
 
     def scores_at(self, heat: Heat, levels: npt.NDArray[np.floating]) -> FloatArray:
         """See `_HeatScore.scores_at`."""
-        return np.asarray(1 - levels.astype(np.float64) / heat.peak)
+        most = heat.peak if self.relative else heat.total
+        return np.where(levels < heat.peak, 1 - levels.astype(np.float64) / most, 0.0)
 
     def lowest(self, heat: Heat, threshold: float) -> float:
         """See `_HeatScore.lowest`."""
@@ -168,34 +189,20 @@ class RankScore(_HeatScore):
 
     def scores_at(self, heat: Heat, levels: npt.NDArray[np.floating]) -> FloatArray:
         """See `_HeatScore.scores_at`."""
-        masses = _masses(heat)
-        return np.array([_mass_above(heat, masses, level) for level in levels])
+        masses = heat.masses(heat.values)
+        return np.array([heat.mass_above(level, masses) for level in levels.tolist()])
 
     def lowest(self, heat: Heat, threshold: float) -> float:
         """See `_HeatScore.lowest`."""
         hottest = np.sort(heat.values, axis=None)[::-1]
-        before = np.cumsum(_units(heat, hottest)) - _units(heat, hottest)
-        lowest = hottest[np.searchsorted(before * _MASS_UNIT, threshold, side="right") - 1]
+        masses = heat.masses(hottest)
+        before = (np.cumsum(masses) - masses) * _MASS_UNIT
+        at = int(np.searchsorted(before, threshold, side="right")) - 1
         if not heat.connected:
-            return float(lowest)
-        masses = _masses(heat)
-        levels = np.unique(hottest[hottest <= lowest])[::-1]  # a piece has less mass than the whole, so it may reach on
-        return float(levels[_last(len(levels), lambda k: _mass_above(heat, masses, levels[k]) <= threshold)])
-
-
-def _units(heat: Heat, values: npt.NDArray[np.floating]) -> IntArray:
-    """Shares of all heat, in whole units of `_MASS_UNIT`."""
-    total = heat.values.sum(dtype=np.float64)
-    return np.rint(values.astype(np.float64) * (1 / (total * _MASS_UNIT))).astype(np.int64)
-
-
-def _masses(heat: Heat) -> IntArray:
-    return _units(heat, heat.values)
-
-
-def _mass_above(heat: Heat, masses: IntArray, level: np.floating) -> float:
-    """The share of heat in those cells hotter than a level that count."""
-    return float(masses.sum(where=heat.hanging(heat.values > level)) * _MASS_UNIT)
+            return float(hottest[at])
+        levels, masses = np.unique(hottest[at:])[::-1].tolist(), heat.masses(heat.values)
+        # a piece has less mass than the whole, so it may reach lower
+        return float(levels[_last(len(levels), lambda k: heat.mass_above(levels[k], masses) <= threshold)])
 
 
 def _last(count: int, holds: Callable[[int], bool]) -> int:

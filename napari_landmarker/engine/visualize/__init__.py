@@ -9,6 +9,7 @@ from napari_landmarker.engine.visualize.inspection import (
     prediction_inspect_plot,
     prediction_inspect_plot_multi_instance,
 )
+from napari_landmarker.engine.visualize.reliability import reliability_figure
 from napari_landmarker.engine.visualize.style import save_figure, to_png, to_svg
 
 __all__ = [
@@ -21,6 +22,7 @@ __all__ = [
     "plot_cpe",
     "prediction_inspect_plot",
     "prediction_inspect_plot_multi_instance",
+    "reliability_figure",
     "save_figure",
     "to_png",
     "to_svg",

@@ -1,0 +1,52 @@
+"""Calibrate a model, so that it says where else a point may be, and keeps its word."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from napari_landmarker.cli.options import ProjectPath
+from napari_landmarker.cli.project import SplitName
+from napari_landmarker.terminal import bar
+
+
+def calibrate(
+    project: ProjectPath,
+    model: Annotated[str, typer.Option(help="Name of a model of the project.")],
+    split: Annotated[SplitName, typer.Option(help="Which cases; the model must not have learnt from them.")] = (
+        SplitName.CALIBRATION
+    ),
+    score: Annotated[
+        str | None,
+        typer.Option(
+            help="What regions are like: mahalanobis (ellipses, the default), euclidean (balls), per_axis (boxes), "
+            "density or rank (sets of any form)."
+        ),
+    ] = None,
+    landmarks: Annotated[
+        str | None,
+        typer.Option(
+            help="What is promised: each (landmark, the default), pooled (landmarks on average), max or bonferroni "
+            "(all landmarks of an image together)."
+        ),
+    ] = None,
+    views: Annotated[int, typer.Option(min=1, max=64, help="For predictions of so many views of each image.")] = 1,
+    mirror: Annotated[bool, typer.Option("--mirror", help="For predictions with mirrored views.")] = False,
+    device: Annotated[str, typer.Option(help="Where to compute: cpu, cuda, or auto.")] = "auto",
+) -> None:
+    """Learn from annotated cases how far the points of a model may be from the true ones."""
+    from napari_landmarker.engine.predict.bundle import read_info
+    from napari_landmarker.engine.predict.calibrate import calibrate_model, promise
+    from napari_landmarker.engine.project import Project, Split
+    from napari_landmarker.engine.uncertainty import leave_one_out
+
+    opened = Project.open(project)
+    config = None
+    if score is not None or landmarks is not None:
+        config = read_info(opened.find_model(model)).config.calibration.changed(score, landmarks)
+    with bar("Predicting") as say:
+        made = calibrate_model(
+            opened, model, config, split=Split(split.value), views=views, flips=mirror, device=device, progress=say
+        )
+    typer.echo(promise(made, leave_one_out(made)))

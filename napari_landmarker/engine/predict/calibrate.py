@@ -1,0 +1,169 @@
+"""Calibrate a model: learn from images that it has not met how far its points may be from the true ones."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from functools import partial
+from pathlib import Path
+
+from napari_landmarker.engine.errors import CalibrationError
+from napari_landmarker.engine.io.atomic import write_json, write_text
+from napari_landmarker.engine.landmarks import LandmarkSet
+from napari_landmarker.engine.predict.calibration_file import NO_CALIBRATION, write_calibration
+from napari_landmarker.engine.predict.model_card import words
+from napari_landmarker.engine.predict.prediction import Prediction
+from napari_landmarker.engine.predict.predictor import Predictor
+from napari_landmarker.engine.project import Case, Project, Split
+from napari_landmarker.engine.uncertainty import (
+    Calibration,
+    CalibrationConfig,
+    CoverageReport,
+    EuclideanScore,
+    leave_one_out,
+)
+
+#: How the calibration did on its own cases, each judged by the others.
+COVERAGE = Path("evaluations") / "regions.json"
+CARD = Path("docs") / "README.md"
+#: Predictions are kept to tell the sizes of their regions as long as their heatmaps take no more bytes.
+KEPT_BYTES = 2**30
+
+
+def calibrate_model(
+    project: Project,
+    model: str,
+    config: CalibrationConfig | None = None,
+    *,
+    split: Split = Split.CALIBRATION,
+    views: int = 1,
+    flips: bool = False,
+    device: str = "auto",
+    progress: Callable[[int, int], None] | None = None,
+) -> Calibration:
+    """Calibrate a model of a project on the annotated cases of a split, and keep that in the model's folder.
+
+    The folder gets the calibration, how often its regions cover (each case judged by the others), and the same in words
+    in its ``docs/README.md``. The calibration holds for images that are seen as here: with as many views.
+
+    Args:
+        project: the project.
+        model: name of one of its models or ensembles.
+        config: which regions; by default what the model was trained to have.
+        split: which cases; the model must not have learnt from any of them, nor have been chosen on it.
+        views: see `Predictor.load`.
+        flips: see `Predictor.load`.
+        device: see `Predictor.load`.
+        progress: called with cases done and cases in all, also within a large image; may raise to end the work.
+
+    Raises:
+        CalibrationError: if no case of the split is annotated, the model learnt from one, the model is not the
+            project's own, or its answers do not suit the choice of regions.
+        ModelError: if the model cannot be loaded or does not fit an image.
+        ProjectError: if the model's folder cannot be written.
+    """
+    folder = project.find_model(model)
+    if folder.resolve().parent != project.models_dir.resolve():
+        raise CalibrationError(f"The model '{model}' is not one of this project: copy its folder to its models first.")
+    cases = _cases(project, folder.name, split)
+    predictor = Predictor.load(folder, device, views=views, flips=flips)
+    kept = _Kept()
+
+    def predictions() -> Iterator[Prediction]:
+        for done, case in enumerate(cases):
+            check = partial(progress or _unheard, done, len(cases))
+            check()
+            prediction = predictor.predict_source(project.image(case.id), project.image_path(case.id), check=check)
+            kept.add(prediction)
+            yield prediction
+
+    truths = [project.annotations(case.id) for case in cases]
+    made_from = f"{len(cases)} image{'s' * (len(cases) != 1)} of the {split.value} split"
+    calibration = Calibration.fit(config or _config_of(predictor), predictions(), truths, made_from)
+    (progress or _unheard)(len(cases), len(cases))
+    report = leave_one_out(calibration, items=kept.items(truths))
+    write_json(folder / COVERAGE, report.to_dict())
+    write_calibration(
+        folder, calibration, fingerprint=predictor.fingerprint, views=views, flips=flips, split=split.value
+    )
+    if (folder / CARD).exists():
+        write_text(folder / CARD, words(predictor.info, promise(calibration, report)))
+    return calibration
+
+
+def promise(calibration: Calibration, report: CoverageReport) -> str:
+    """What the regions of a model promise, and how that was kept, in a few sentences.
+
+    Args:
+        calibration: of the model.
+        report: on its own images, see `leave_one_out`.
+    """
+    config, percent = calibration.config, f"{100 * report.confidence:g}"
+    of = "all points of an image lie" if config.joint else "the true point lies"
+    told = f"in {percent} of 100 such images {of} inside the region{'s' * config.joint}"
+    made = f"Calibrated on {calibration.made_from} (score {config.score.kind}): {told}."
+    short = [name for name in calibration.names if not calibration.enough_for(name, report.confidence)]
+    if len(short) == len(calibration.names):
+        needed = calibration.cases_needed(report.confidence)
+        return f"{made} For that it takes {needed} images: until then the region is the whole image."
+    seen = report.images if config.joint else report.points
+    what = "images" if config.joint else "points"
+    made += f" Each judged by the others, {seen.covered} of {seen.n} {what} did."
+    if seen.mean_size is not None:
+        made += f" The mean size of a region is {seen.mean_size:.3g} {report.unit}."
+    if short:
+        made += f" Of {', '.join(short)} there are too few images: there the region is the whole image."
+    return made
+
+
+class _Kept:
+    """Predictions, as long as they are small enough to be kept together."""
+
+    def __init__(self) -> None:
+        self._predictions: list[Prediction] | None = []
+        self._bytes = 0
+
+    def add(self, prediction: Prediction) -> None:
+        """Keep one more, or none at all."""
+        self._bytes += prediction.heatmaps.nbytes
+        if self._predictions is not None and self._bytes <= KEPT_BYTES:
+            self._predictions.append(prediction)
+        else:
+            self._predictions = None
+
+    def items(self, truths: list[LandmarkSet]) -> list[tuple[Prediction, LandmarkSet]] | None:
+        """The predictions with their truths; None if they were too large."""
+        return None if self._predictions is None else list(zip(self._predictions, truths, strict=True))
+
+
+def _cases(project: Project, model: str, split: Split) -> tuple[Case, ...]:
+    """The annotated cases of a split, if the model has not learnt from them."""
+    from napari_landmarker.engine.train.folder import cases_of_run
+
+    cases = project.annotated_cases(split)
+    if not cases:
+        raise CalibrationError(NO_CALIBRATION if split is Split.CALIBRATION else _nothing_in(split))
+    known = cases_of_run(project.runs_dir / model)
+    learnt = [case.id for case in cases if split in (Split.TRAIN, Split.VALIDATION) or case.id in known]
+    if learnt:
+        more = f" and {len(learnt) - 1} more" if len(learnt) > 1 else ""
+        raise CalibrationError(
+            f"The model '{model}' learnt from '{learnt[0]}'{more} of the {split.value} split, so its regions would be "
+            "too small: move such cases to another split, or train again."
+        )
+    return cases
+
+
+def _config_of(predictor: Predictor) -> CalibrationConfig:
+    """What a model was trained to have; points that come without covariances are judged by their distance."""
+    config = predictor.info.config
+    if config.model.answer == "points":
+        return config.calibration.model_copy(update={"score": EuclideanScore()})
+    return config.calibration
+
+
+def _nothing_in(split: Split) -> str:
+    return f"No case in the {split.value} split has a landmark placed by a person: annotate some, or choose another."
+
+
+def _unheard(done: int, total: int) -> None:
+    """Nobody wants to know."""

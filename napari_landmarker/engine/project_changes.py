@@ -1,0 +1,138 @@
+"""Changes of a whole project: other landmarks, or another spacing, in all files that depend on them, or in none."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from napari_landmarker.engine.errors import AnnotationError, ProjectError
+from napari_landmarker.engine.io import read_landmarks, write_landmarks
+from napari_landmarker.engine.io.renaming import done_in_file, renamed_file
+from napari_landmarker.engine.landmarks import LandmarkSet
+from napari_landmarker.engine.project import Case, Project
+from napari_landmarker.engine.schema import LandmarkSchema
+
+#: Told how many files are done, of how many.
+Progress = Callable[[int, int], None]
+
+
+def annotated_in(project: Project, names: Iterable[str]) -> dict[str, int]:
+    """In how many images each landmark is placed or said to be absent, by any rater.
+
+    Raises:
+        AnnotationError: if an annotation file cannot be read.
+    """
+    wanted, known = tuple(names), project.schema.names
+    found: dict[str, set[str]] = {name: set() for name in wanted}
+    for path in _files(project, "annotations"):
+        for name in done_in_file(path, known) & found.keys():
+            found[name].add(path.name)
+    return {name: len(found[name]) for name in wanted}
+
+
+def change_schema(
+    project: Project,
+    new: LandmarkSchema,
+    renamed: Mapping[str, str] | None = None,
+    progress: Progress | None = None,
+) -> None:
+    """Give a project other landmarks; its annotations, of all raters, and predictions follow.
+
+    A landmark that is neither in the new schema nor renamed loses its points. Models keep the names they learnt.
+    Killed at any moment, the project is the old or the new one as a whole.
+
+    Args:
+        project: the project.
+        new: the new landmarks.
+        renamed: old names with their new ones; names may change places.
+        progress: called as the files are read.
+
+    Raises:
+        AnnotationError: if a landmark is renamed that there is not, or to one there is not, or a file is damaged.
+        ProjectError: if the files cannot be written.
+    """
+    changes = _changes(project.schema, new, renamed or {})
+    names = project.schema.names
+
+    def files() -> Iterator[tuple[Path, bytes]]:
+        found = [*_files(project, "annotations"), *_files(project, "predictions")] if changes else []
+        for number, path in enumerate(found, start=1):
+            content = renamed_file(path, changes, names)
+            if content is not None:
+                yield path, content
+            if progress is not None:
+                progress(number, len(found))
+
+    project.rewrite(files(), schema=new)
+
+
+def set_spacing(project: Project, case_ids: Iterable[str], spacing: Sequence[float] | None) -> None:
+    """Say how many millimetres a pixel is; landmarks keep their place in the image.
+
+    Args:
+        project: the project.
+        case_ids: for which images.
+        spacing: in array order; None for what their files state.
+
+    Raises:
+        GeometryError: if it is not one positive number for each dimension.
+        LandmarkerError: if an image or annotation cannot be read, or the files cannot be written.
+    """
+    ids = tuple(dict.fromkeys(case_ids))
+    said = None if spacing is None else tuple(float(value) for value in spacing)
+    changed = {case_id: project.case(case_id).model_copy(update={"spacing": said}) for case_id in ids}
+    if said is not None:
+        for case_id in ids:
+            project.geometry(case_id).grid.with_spacing(said)
+    after = project.with_cases([changed.get(case.id, case) for case in project.cases])
+
+    def files() -> Iterator[tuple[Path, bytes]]:
+        with tempfile.TemporaryDirectory() as folder:
+            for case_id in ids:
+                yield from _in_millimetres(project, after, case_id, Path(folder))
+
+    project.rewrite(files(), cases=after.cases)
+
+
+def _in_millimetres(before: Project, after: Project, case_id: str, folder: Path) -> Iterator[tuple[Path, bytes]]:
+    """The files of a volume, which are in millimetres where its spacing is known; those of a picture are in pixels."""
+    if before.geometry(case_id).grid.ndim == 2:
+        return
+    grid = after.geometry(case_id).grid
+    if grid == before.geometry(case_id).grid:
+        return
+    for path in _files(before, "annotations", case_id) + _files(before, "predictions", case_id):
+        landmarks: LandmarkSet = read_landmarks(
+            path, before.geometry(case_id), before.schema.names, instances=before.schema.instances
+        )
+        copy = folder / path.name
+        shutil.copyfile(path, copy)
+        write_landmarks(replace(landmarks, grid=grid), copy)
+        yield path, copy.read_bytes()
+
+
+def _changes(old: LandmarkSchema, new: LandmarkSchema, renamed: Mapping[str, str]) -> dict[str, str | None]:
+    """What becomes of the landmarks that do not simply stay."""
+    for before, after in renamed.items():
+        if before not in old.names or after not in new.names:
+            raise AnnotationError(f"'{before}' cannot become '{after}': both must be landmarks, of before and after.")
+    changes = {name: renamed.get(name, name if name in new.names else None) for name in old.names}
+    targets = Counter(name for name in changes.values() if name is not None)
+    twice = next((name for name, count in targets.items() if count > 1), None)
+    if twice is not None:
+        raise AnnotationError(f"Two landmarks would be called '{twice}': give one of them another name.")
+    if new.instances < old.instances:
+        raise ProjectError("A project whose landmarks have several points cannot go back to fewer.")
+    return {name: to for name, to in changes.items() if name != to}
+
+
+def _files(project: Project, kind: str, case_id: str | None = None) -> list[Path]:
+    """The files of annotations or predictions, of all cases or of one; those of cases that are gone are left out."""
+    cases: tuple[Case, ...] = project.cases if case_id is None else (project.case(case_id),)
+    names = {f"{case.id}{suffix}" for case in cases for suffix in (".json", ".mrk.json")}
+    found = (project.root / kind).glob("*/*.json")
+    return sorted(path for path in found if path.name in names and not path.parent.name.startswith("."))

@@ -1,0 +1,66 @@
+"""`EdgesLayer`: the lines between landmarks that the project names, drawn over the image."""
+
+from __future__ import annotations
+
+import numpy as np
+from napari.viewer import Viewer
+
+from napari_landmarker.engine.geometry import FloatArray
+from napari_landmarker.gui.layers import CaseLayers
+from napari_landmarker.gui.line_layer import LineLayer
+from napari_landmarker.state.session import Session
+
+EDGES_NAME = "Edges"
+#: Readable on dark and bright images, and no colour of a landmark.
+_COLOR = "#8fd3ff"
+
+
+class EdgesLayer:
+    """Joins landmarks by lines that follow them while they are dragged.
+
+    On a slice of a volume, a line is seen from the slice of one end to the slice of the other, as it would fall on the
+    slice; in the 3D view it lies in space.
+    """
+
+    def __init__(self, viewer: Viewer, session: Session, layers: CaseLayers) -> None:
+        self.viewer = viewer
+        self.session = session
+        self.layers = layers
+        self.lines = LineLayer(viewer, EDGES_NAME, "edges", _COLOR, 2.0)
+        layers.seen_changed.connect(self.refresh)
+        for event in (viewer.dims.events.current_step, viewer.dims.events.ndisplay, viewer.dims.events.order):
+            event.connect(self._slice_changed)
+
+    def close(self) -> None:
+        """Take the lines away and follow nothing any more."""
+        self.layers.seen_changed.disconnect(self.refresh)
+        dims = self.viewer.dims.events
+        for event in (dims.current_step, dims.ndisplay, dims.order):
+            event.disconnect(self._slice_changed)
+        self.lines.close()
+
+    def refresh(self) -> None:
+        """Draw the lines between the landmarks as they are seen now."""
+        project, seen = self.session.project, self.layers.seen
+        if project is None or seen is None or not project.schema.edges:
+            self.lines.hide()
+            return
+        pairs = [(seen.point(a), seen.point(b)) for a, b in project.schema.edges if a in seen.names and b in seen.names]
+        segments = np.array([pair for pair in pairs if np.isfinite(pair).all()]).reshape(-1, 2, seen.grid.ndim)
+        self.lines.show(self._on_slice(segments), seen.grid)
+
+    def _slice_changed(self, _: object) -> None:
+        image = self.session.image
+        if image is not None and image.grid.ndim == 3 and self.layers.points in self.viewer.layers:
+            self.refresh()
+
+    def _on_slice(self, segments: FloatArray) -> FloatArray:
+        """The lines that reach the slice on the screen, laid flat on it; all of them in the 3D view."""
+        hidden = self.layers.hidden_axes
+        if not hidden or len(segments) == 0 or self.viewer.dims.ndisplay == 3:
+            return segments
+        at = np.round(self.layers.shown_index()[hidden])
+        low, high = segments[:, :, hidden].min(axis=1), segments[:, :, hidden].max(axis=1)
+        flat = segments[((low <= at + 0.5) & (high >= at - 0.5)).all(axis=1)].copy()
+        flat[:, :, hidden] = at
+        return flat

@@ -1,0 +1,97 @@
+"""Models and predictions of a session, and annotations that come from elsewhere."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from napari_landmarker.engine.errors import ModelError
+from napari_landmarker.engine.exchange import merge
+from napari_landmarker.engine.landmarks import LandmarkSet
+from napari_landmarker.engine.predict.usable import usable_models
+from napari_landmarker.state.edits import Edit
+from napari_landmarker.state.placing import SessionPlacing
+from napari_landmarker.state.prediction import PredictionLike
+
+
+class SessionPredicting(SessionPlacing):
+    """What models say, kept apart from what persons say."""
+
+    def set_model(self, name: str | None) -> None:
+        """Choose the active model, or none: its saved predictions are shown, hidden ones of it included.
+
+        Raises:
+            LandmarkerError: if there is no such model for it or its predictions cannot be read; nothing changes then.
+        """
+        project, _ = self._need_project()
+        if name is not None and name not in usable_models(project):
+            raise ModelError(f"This project has no model '{name}': choose one of its models, or train one.")
+        predictions = None
+        if name is not None and self.case_id is not None:
+            predictions = project.predictions(self.case_id, name)
+        self.model, self.predictions, self.prediction = name, predictions, None
+        for work in self._works.values():
+            work.hidden.clear()
+        self._show_predictions()
+
+    def take_prediction(self, case_id: str, prediction: PredictionLike, model: str | None = None) -> None:
+        """Take a predictor's result: its points are saved in the project, and heatmaps kept for the open case.
+
+        Args:
+            case_id: the case.
+            prediction: the result.
+            model: whose result it is; the active model by default.
+
+        Raises:
+            LandmarkerError: if no model is active or the points cannot be saved.
+        """
+        project, _ = self._need_writable()
+        model = model or self.model
+        if model is None:
+            raise ModelError("No model is chosen: choose one before predicting.")
+        landmarks = prediction.landmarks.reordered(self.names)
+        project.save_predictions(case_id, model, landmarks)
+        if model != self.model:
+            return
+        for work in self._works.values():
+            work.hidden.pop(case_id, None)
+        if case_id == self.case_id:
+            self.predictions, self.prediction = landmarks, prediction
+            self._show_predictions()
+
+    def refresh_models(self, active: str | None = None) -> None:
+        """Tell that the project has other models, and choose one of them if it is named."""
+        if active is not None:
+            self.set_model(active)
+        self.models_changed.emit()
+
+    def apply_annotations(self, imported: Mapping[str, LandmarkSet]) -> int:
+        """Take annotations in, for any cases, as one step that can be undone.
+
+        What a person has annotated stays; the import fills in what nobody has annotated yet.
+
+        Returns:
+            How many cases changed.
+
+        Raises:
+            LandmarkerError: if the annotations of a case cannot be read; nothing has changed then.
+        """
+        self._need_writable()
+        edits = []
+        for case_id, landmarks in imported.items():
+            before = self._annotations_of(case_id)
+            edit = Edit.between(case_id, before, merge(before, landmarks.reordered(self.names)), self.names)
+            if edit.changes_something:
+                edits.append(edit)
+        self._do(tuple(edits))
+        self._step_from(self.current)
+        return len(edits)
+
+    # ---- inside
+
+    def _show_predictions(self) -> None:
+        self._refresh_shown()
+        if self.shown is not None:
+            self.landmarks_changed.emit(self.names)
+            self._step_from(self.current)
+        self.predictions_changed.emit()
+        self.heatmaps_changed.emit()

@@ -1,0 +1,137 @@
+"""Changes of the project itself: its images, their use and spacing, and its landmarks."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from pathlib import Path, PurePosixPath
+
+from napari_landmarker.engine.errors import LandmarkerError, ProjectError
+from napari_landmarker.engine.io.together import is_unfinished
+from napari_landmarker.engine.project import Case, Split
+from napari_landmarker.engine.project_changes import Progress, annotated_in, change_schema, set_spacing
+from napari_landmarker.engine.schema import LandmarkSchema
+from napari_landmarker.state.raters import SessionRaters
+
+
+class SessionProject(SessionRaters):
+    """What a person changes in the project as a whole; only landmarks are edits that can be undone."""
+
+    def add_images(self, images: Iterable[Path | str], spacing: Sequence[float] | None = None) -> tuple[Case, ...]:
+        """Add images as new cases (see `Project.add_images`); the first case opens if none was open."""
+        project, _ = self._need_writable()
+        added = project.add_images(images, spacing)
+        self.cases_changed.emit()
+        if self.case_id is None and added:
+            self.open_case(added[0].id)
+        return added
+
+    def set_split(self, case_id: str, split: Split) -> None:
+        """Move a case to another split; LandmarkerError if that cannot be saved."""
+        project, _ = self._need_writable()
+        project.set_split(case_id, split)
+        self.progress_changed.emit((case_id,))
+
+    def set_spacing(self, spacing: Sequence[float] | None, case_ids: Iterable[str] | None = None) -> None:
+        """Say how many millimetres a pixel is; landmarks keep their place in the image.
+
+        As points are kept in index coordinates, what was done before can still be undone.
+
+        Args:
+            spacing: in array order; None for what the image files state.
+            case_ids: for which cases; None for the open one.
+
+        Raises:
+            LandmarkerError: if it is not one positive number for each dimension, or cannot be saved; nothing changes.
+        """
+        project, _ = self._need_writable()
+        ids = tuple(case_ids) if case_ids is not None else (self.case_id,) if self.case_id is not None else ()
+        self._need_saved()
+        self._whole(lambda: set_spacing(project, ids, spacing))
+        for work in self._works.values():
+            work.store.read_again(ids)
+        self.geometry_changed.emit(ids)
+        if self.case_id in ids:
+            self._open_again(self.case_id)
+
+    # ---- landmarks
+
+    def annotated_in(self, names: Iterable[str]) -> dict[str, int]:
+        """In how many images each landmark is placed or said to be absent, by any rater; reads all annotations.
+
+        Raises:
+            LandmarkerError: if annotations cannot be read, or are not saved yet.
+        """
+        project, _ = self._need_project()
+        self._need_saved()
+        return annotated_in(project, names)
+
+    def change_schema(
+        self, new: LandmarkSchema, renamed: Mapping[str, str] | None = None, progress: Progress | None = None
+    ) -> None:
+        """Give the project other landmarks; the annotations of all raters and all predictions follow.
+
+        A landmark that is neither in ``new`` nor renamed loses its points in all images: ask before (`annotated_in`).
+        Edits from before can no longer be undone.
+
+        Args:
+            new: the new landmarks.
+            renamed: old names with their new ones.
+            progress: called as the files are read.
+
+        Raises:
+            LandmarkerError: if the new landmarks do not fit or a file cannot be read or written; nothing changes then.
+        """
+        project, _ = self._need_writable()
+        if new.instances > 1:
+            raise ProjectError("This window edits one point for each landmark: use the command line for several.")
+        self._need_saved()
+        had_edits = any(work.history.to_undo or work.history.to_redo for work in self._works.values())
+        self._whole(lambda: change_schema(project, new, renamed, progress))
+        case_id, current = self.case_id, (renamed or {}).get(self.current or "", self.current)
+        self._works.clear()
+        self._leave_case()
+        self.schema_changed.emit()
+        self.project_changed.emit()
+        self._open_again(case_id)
+        if self.shown is not None and current in self.names and not self.shown.status_of(current).has_point:
+            self.set_current(current)
+        if had_edits:
+            self.told.emit("The landmarks of the project were changed: what was done before can no longer be undone.")
+
+    def example(self, name: str) -> Path | None:
+        """The picture that shows where a landmark lies, where there is one."""
+        if self.project is None:
+            return None
+        said = self.project.schema.definition(name).example
+        path = self.project.root / PurePosixPath(said)
+        return path if said and path.is_file() else None
+
+    # ---- inside
+
+    def _need_saved(self) -> None:
+        """Make sure that all annotations are on disk, where they are about to be read or changed as files."""
+        error = self._save()
+        if error is not None:
+            raise ProjectError(f"Not all annotations are saved yet, so this has to wait: {error}") from error
+
+    def _whole(self, change: Callable[[], None]) -> None:
+        """Make a change of many files; where the disk fails in the middle, nothing is written until it is finished."""
+        project, _ = self._need_project()
+        try:
+            change()
+        except LandmarkerError as error:
+            if is_unfinished(project.root):
+                self._set_owner(str(error))
+            raise
+
+    def _open_again(self, case_id: str | None) -> None:
+        """Open a case that was open; where that fails now, no case is open, and told."""
+        if case_id is None:
+            return
+        try:
+            self.open_case(case_id)
+        except LandmarkerError as error:
+            self._leave_case()
+            self.case_changed.emit()
+            self._emit_rest()
+            self.failed.emit(str(error))

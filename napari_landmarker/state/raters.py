@@ -1,0 +1,91 @@
+"""Several raters in one project: each annotates apart, and one can look at another's landmarks beside one's own."""
+
+from __future__ import annotations
+
+from napari_landmarker.engine.errors import LandmarkerError, ProjectError
+from napari_landmarker.engine.landmarks import LandmarkSet
+from napari_landmarker.state.clipboard import SessionClipboard
+
+
+class SessionRaters(SessionClipboard):
+    """Who annotates, and whose annotations are shown beside.
+
+    Attributes:
+        other_rater: whose annotations are shown beside, or None.
+        other: these annotations of the open case, only to be looked at, or None.
+    """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.other_rater: str | None = None
+        self.other: LandmarkSet | None = None
+        self.case_changed.connect(self._read_other)
+
+    @property
+    def rater(self) -> str:
+        """Who annotates; empty without a project."""
+        return "" if self.project is None else self.project.rater
+
+    @property
+    def raters(self) -> tuple[str, ...]:
+        """Everybody who annotates in this project."""
+        return () if self.project is None else self.project.raters
+
+    def set_rater(self, name: str) -> None:
+        """Let somebody else annotate, or somebody new; each has annotations and a history of edits of their own.
+
+        Raises:
+            LandmarkerError: for a name that no folder can have, or if the open case cannot be read or the choice cannot
+                be kept; the rater stays the same then.
+        """
+        project, _ = self._need_project()
+        before, name = project.rater, name.strip()
+        if name == before:
+            return
+        project.set_rater(name)
+        try:
+            if self.case_id is not None:
+                self._need_project()[1].store.get(self.case_id)
+            if not self.read_only:
+                project.save()
+        except LandmarkerError:
+            project.set_rater(before)
+            raise
+        if self.other_rater == name:
+            self.other_rater = None
+        self.rater_changed.emit()
+        self.cases_changed.emit()
+        if self.case_id is not None:
+            self.open_case(self.case_id)
+
+    def show_rater(self, name: str | None) -> None:
+        """Show the annotations of another rater beside one's own, or of nobody.
+
+        Raises:
+            LandmarkerError: if there is no such rater, or the annotations cannot be read.
+        """
+        project, _ = self._need_project()
+        name, landmarks = None if name == self.rater else name, None
+        if name is not None and name not in self.raters:
+            raise ProjectError(f"There is no rater '{name}' in this project: there are {', '.join(self.raters)}.")
+        if name is not None and self.case_id is not None:
+            landmarks = project.annotations(self.case_id, name)
+        self.other_rater, self.other = name, landmarks
+        self.other_changed.emit()
+
+    # ---- inside
+
+    def _read_other(self) -> None:
+        """Follow the open case; annotations that cannot be read are told and left out."""
+        self.other = None
+        if self.project is None:
+            self.other_rater = None
+        elif self.other_rater is not None and self.case_id is not None:
+            try:
+                self.other = self.project.annotations(self.case_id, self.other_rater)
+            except LandmarkerError as error:
+                self.failed.emit(str(error))
+
+    def _emit_rest(self) -> None:
+        super()._emit_rest()
+        self.other_changed.emit()

@@ -1,0 +1,22 @@
+"""`Work`: what one rater has under way in the open project."""
+
+from __future__ import annotations
+
+from napari_landmarker.engine.project import Project
+from napari_landmarker.state.history import History
+from napari_landmarker.state.store import AnnotationStore
+
+
+class Work:
+    """Annotations, history and hidden predictions of one rater.
+
+    Attributes:
+        store: the annotations.
+        history: what can be undone.
+        hidden: by case, the landmarks whose prediction the rater took away.
+    """
+
+    def __init__(self, project: Project, rater: str) -> None:
+        self.store = AnnotationStore(project, rater)
+        self.history = History()
+        self.hidden: dict[str, frozenset[str]] = {}
