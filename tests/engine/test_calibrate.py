@@ -385,3 +385,18 @@ def test_copies_of_a_model_keep_their_calibration(tmp_path: Path) -> None:
     read = read_calibration(copy)
     assert read is not None
     np.testing.assert_array_equal(read.scores, made.scores)
+
+
+def test_the_listing_of_the_guide_prints_a_region_of_each_landmark(
+    project: Project, repository: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    listings = (repository / "docs" / "models.md").read_text(encoding="utf-8").split("```python\n")[1:]
+    (listing,) = (one.split("```")[0] for one in listings if "calibration.regions" in one)
+    monkeypatch.chdir(project.models_dir)
+    listing = listing.replace('"MODEL"', '"m"')
+    image = project.image(project.cases[0].id)
+    exec(compile(listing, "models.md", "exec"), {"image": image})
+    assert "was not calibrated" in capsys.readouterr().out
+    calibrate_model(project, "m")
+    exec(compile(listing, "models.md", "exec"), {"image": image})
+    assert [line.split()[0] for line in capsys.readouterr().out.splitlines()] == list(NAMES)
