@@ -3,8 +3,9 @@
 Usage: python benchmarks/uncertainty_region.py [--reference ENVIRONMENT] [--landmarks N] [--heat ZxYxX] [--image ZxYxX]
 
 Each row prints the seconds of both, their ratio, the most memory that one run of each took (its result included), and
-the volumes of all regions together. Both are given the same thresholds. The reference makes a mask of the size of the
-image for each landmark and leaves out the last cell of those that hold enough; between cells, it interpolates the heat.
+the volumes of all regions together. Both are given the same thresholds. Ours makes the regions, their volumes and a
+mask of the pixels around each; the reference makes a mask of the size of the image for each landmark and leaves out the
+last cell of those that hold enough; between cells, it interpolates the heat.
 """
 
 from __future__ import annotations

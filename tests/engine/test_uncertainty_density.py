@@ -18,7 +18,7 @@ from napari_landmarker.engine.uncertainty import (
     RankScore,
     WholeImage,
 )
-from napari_landmarker.engine.uncertainty.quantile import landmark_thresholds
+from napari_landmarker.engine.uncertainty.quantile import landmark_thresholds, level_of_each
 
 DRAWS = 2000
 COUNTS = (5, 18, 19, 39, 100)
@@ -225,6 +225,53 @@ def test_conformal_regions_of_heatmaps_cover_what_they_promise(score, ndim):
                 assert _within(hits, confidence, 1.0 if score.connected else confidence + 1 / (count + 1))
             exact = landmark_thresholds(table[:-1], confidence, "each", rng)
             assert _within(int((table[-1] <= exact).sum()), confidence, confidence)
+
+
+@pytest.mark.parametrize("ndim", [2, 3])
+@pytest.mark.parametrize("landmarks", ["pooled", "bonferroni", "max"])
+@pytest.mark.parametrize("score", SCORES, ids=repr)
+def test_conformal_regions_of_several_landmarks_cover_what_they_promise(score, landmarks, ndim):
+    """Of two landmarks, of which the second errs as its map says: one of them at random, or both together."""
+    for count in COUNTS:
+        table = np.concatenate([_table(score, ndim, count + 1, 40 + count + k, bool(k)) for k in range(2)], axis=1)
+        for confidence in CONFIDENCES:
+            level = level_of_each(confidence, landmarks, 2, 1)
+            thresholds = landmark_thresholds(table[:-1], level, landmarks)
+            inside = (table[-1] <= thresholds).all(axis=1)
+            one = inside[np.arange(DRAWS) % 2, np.arange(DRAWS)]
+            hits = int((one if landmarks == "pooled" else inside.all(axis=0)).sum())
+            if level * (count + 1) > count + 1e-9:
+                assert np.isinf(thresholds).all()
+                assert hits == DRAWS
+            else:
+                most = level + (1.5 if landmarks == "pooled" else 1) / (count + 1)
+                assert _within(hits, confidence, 1.0 if score.connected else most), (count, confidence)
+
+
+@pytest.mark.parametrize("landmarks", ["each", "pooled", "bonferroni", "max"])
+@pytest.mark.parametrize("score", SCORES, ids=repr)
+def test_what_is_covered_lies_in_the_region(score, landmarks):
+    """Also of images of different size, with missing places and maps that say nothing."""
+    rng = np.random.default_rng(5)
+    cases = []
+    for image in range(40):
+        one = _prediction(_bumpy(2, image)[: 16 - image % 3], spacing=(0.5, 0.2))
+        grid = one.landmarks.grid
+        heat = np.stack([one.heatmaps[0], one.heatmaps[0, ::-1]])
+        if image % 19 == 3:
+            heat[1] = np.nan
+        points = LandmarkSet.from_points(dict.fromkeys("ab", np.array(grid.shape) / 2), grid)
+        places = {"a": _drawn(one, 1, rng)[0], "b": rng.uniform(0, 20, 2)}
+        truth = LandmarkSet.from_points(places, grid)
+        cases.append((Prediction(points, heat, one.to_heatmap), truth.without_point("a") if image % 7 == 2 else truth))
+    config = CalibrationConfig(score=score, landmarks=landmarks)
+    calibration = Calibration.fit(config, *zip(*cases[:30], strict=True))
+    for prediction, truth in cases:
+        regions, covered = calibration.regions(prediction, 0.7), calibration.covers(prediction, truth, 0.7)
+        for row, name in enumerate(prediction.names):
+            place = truth.point(name)
+            expected = np.nan if np.isnan(place).any() else float(regions[name].contains(place))
+            assert covered[row] == pytest.approx(expected, nan_ok=True)
 
 
 @pytest.mark.parametrize("ndim", [2, 3])

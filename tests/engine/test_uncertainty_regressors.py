@@ -102,6 +102,10 @@ def test_boxes_are_the_intervals_of_each_axis(ndim):
     plain.fit(pred, target)
     reach = np.sort(np.abs(target - pred).max(axis=2), axis=0)[35]
     np.testing.assert_allclose(plain.predict(pred, confidence=0.9)[..., 0], pred - reach[:, None])
+    spacing = np.array([[0.5, 0.2, 3.0], [1.0, 1.0, 1.0]])[:, :ndim]
+    volume = (2 * reach) ** ndim * spacing.prod(axis=1, keepdims=True)
+    np.testing.assert_allclose(plain.area_prediction_region(spacing=spacing, confidence=0.9), volume)
+    np.testing.assert_allclose(plain.area_prediction_region(confidence=0.9), volume[1:])
 
 
 @pytest.mark.parametrize("ndim", [2, 3])
@@ -130,6 +134,15 @@ def test_contour_hugging_holds_at_least_the_confidence():
     for confidence in (0.5, 0.95):
         inside = regressor.in_region(maps, target, dims, padding, confidence)
         assert inside.sum() >= stats.binom.ppf(0.005, inside.size, confidence)
+
+
+def test_tensors_of_any_type_are_read():
+    size, maps, target, dims, padding = _maps(2)
+    regressor = MR2CCP(2, 2, size)
+    half = torch.tensor(maps, dtype=torch.bfloat16, requires_grad=True)
+    regressor.fit(half, torch.tensor(target), torch.tensor(dims), torch.tensor(padding))
+    masks = regressor.predict(half, torch.tensor(dims), torch.tensor(padding))
+    np.testing.assert_array_equal(masks, regressor.predict(half.detach().float().numpy(), dims, padding))
 
 
 def test_images_of_different_size_give_masks_of_their_own():
@@ -208,6 +221,21 @@ def test_what_is_refused_is_said_in_a_sentence():
         MultivariateNormalRegressor(2, 2).predict(pred, covariance[:, :1])
     with pytest.raises(CalibrationError, match="Heatmaps"):
         MR2CCP(2, 1, (4, 4)).fit(np.zeros((3, 1, 5, 5)), np.zeros((3, 1, 2)))
+    with pytest.raises(CalibrationError, match="Sigmas must have the shape"):
+        ConformalRegressorBonferroni(2, 2).fit(pred, target, np.ones(3))
+    with pytest.raises(CalibrationError, match="of 4 images, not of 40"):
+        MultivariateNormalRegressor(2, 2).in_region(pred, covariance, target[:4])
+    size, maps, places, dims, padding = _maps(2)
+    cells = ContourHuggingRegressor(2, 2, size)
+    with pytest.raises(CalibrationError, match="Points must have the shape"):
+        cells.evaluate(maps, places[:4], places, dims, padding)
+    with pytest.raises(CalibrationError, match="The sizes of images must have the shape"):
+        cells.predict(maps, dims[:, :1].repeat(3, axis=1), padding)
+    for wrong in (dims * np.nan, -dims):
+        with pytest.raises(CalibrationError, match="must be positive numbers"):
+            cells.predict(maps, wrong, padding)
+    with pytest.raises(CalibrationError, match="no true place"):
+        cells.evaluate(maps, places, places * np.nan, dims, padding)
     for confidence in (0, 1, 1.5):
         with pytest.raises(CalibrationError, match="between 0 and 1"):
             MultivariateNormalRegressor(2, 2).predict(pred, covariance, confidence)

@@ -3,7 +3,12 @@
 Score x region x calibrator, composed: a score (`uncertainty.score`) says how badly a place fits a prediction, its level
 sets are the regions (`uncertainty.regions`), and a `Calibration` says from images with known places how far they must
 reach. Everything works in two and three dimensions, on predictions of images of any size and spacing, without torch.
+
+The regressors of the paper, and temperature scaling, are loaded when their name is first asked for.
 """
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
 from napari_landmarker.engine.uncertainty.box import Box, WholeImage
 from napari_landmarker.engine.uncertainty.calibration import Calibration
@@ -13,18 +18,31 @@ from napari_landmarker.engine.uncertainty.coverage import Coverage, CoverageRepo
 from napari_landmarker.engine.uncertainty.density import DensityScore, RankScore
 from napari_landmarker.engine.uncertainty.drift import Drift, drift
 from napari_landmarker.engine.uncertainty.ellipsoid import Ellipsoid
-from napari_landmarker.engine.uncertainty.heat_regressors import MR2C2R, MR2CCP, ContourHuggingRegressor
 from napari_landmarker.engine.uncertainty.quantile import cases_needed, conformal_quantile
 from napari_landmarker.engine.uncertainty.regions import Region
-from napari_landmarker.engine.uncertainty.regressors import (
-    ConformalRegressorBonferroni,
-    ConformalRegressorMahalanobis,
-    ConformalRegressorMaxNonconformity,
-    MultivariateNormalRegressor,
-)
 from napari_landmarker.engine.uncertainty.score import Score
 from napari_landmarker.engine.uncertainty.scores import EuclideanScore, MahalanobisScore, PerAxisScore
-from napari_landmarker.engine.uncertainty.temperature import TemperatureScaling
+
+if TYPE_CHECKING:
+    from napari_landmarker.engine.uncertainty.heat_regressors import MR2C2R, MR2CCP, ContourHuggingRegressor
+    from napari_landmarker.engine.uncertainty.regressors import (
+        ConformalRegressorBonferroni,
+        ConformalRegressorMahalanobis,
+        ConformalRegressorMaxNonconformity,
+        MultivariateNormalRegressor,
+    )
+    from napari_landmarker.engine.uncertainty.temperature import TemperatureScaling
+
+_HOMES = {
+    "ConformalRegressorBonferroni": "regressors",
+    "ConformalRegressorMahalanobis": "regressors",
+    "ConformalRegressorMaxNonconformity": "regressors",
+    "ContourHuggingRegressor": "heat_regressors",
+    "MR2C2R": "heat_regressors",
+    "MR2CCP": "heat_regressors",
+    "MultivariateNormalRegressor": "regressors",
+    "TemperatureScaling": "temperature",
+}
 
 __all__ = [
     "MR2C2R",
@@ -59,3 +77,9 @@ __all__ = [
     "evaluate_regions",
     "leave_one_out",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)

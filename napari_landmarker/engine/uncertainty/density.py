@@ -29,7 +29,6 @@ from typing import TYPE_CHECKING, Literal
 import numpy as np
 import numpy.typing as npt
 from pydantic import Field
-from scipy import ndimage
 
 from napari_landmarker.engine.geometry import FloatArray
 from napari_landmarker.engine.uncertainty.box import WholeImage
@@ -90,6 +89,8 @@ class Heat:
         """Those of a set of cells that count: with `connected` the piece that holds the maximum."""
         if not self.connected:
             return cells
+        from scipy import ndimage  # slow to load
+
         pieces, _ = ndimage.label(cells, np.ones((3,) * cells.ndim))
         own = pieces[self._mode]
         return np.asarray(pieces == own) if own else np.zeros_like(cells)

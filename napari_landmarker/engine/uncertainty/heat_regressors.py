@@ -19,12 +19,13 @@ from napari_landmarker.engine.landmarks import LandmarkStatus
 from napari_landmarker.engine.uncertainty.configs import CalibrationConfig, ScoreConfig
 from napari_landmarker.engine.uncertainty.density import DensityScore, RankScore
 from napari_landmarker.engine.uncertainty.regions import BoolArray
-from napari_landmarker.engine.uncertainty.regressors import (
+from napari_landmarker.engine.uncertainty.regressor import (
     Regions,
     Regressor,
     Surfaces,
-    array,
+    fitted,
     inside_of,
+    on_host,
     sizes_of,
 )
 
@@ -150,15 +151,16 @@ class HeatRegressor(Regressor):
         """Heatmaps as predictions, one at a time; each point is where its heat is largest."""
         from napari_landmarker.engine.predict.prediction import Prediction
 
-        maps = np.asarray(heatmaps.detach().cpu() if hasattr(heatmaps, "detach") else heatmaps)
+        maps = np.asarray(on_host(heatmaps))
         if maps.ndim != 2 + self.spatial_dims or maps.shape[1:] != (self.nb_landmarks, *self.heatmap_size):
             expected = f"(N, {self.nb_landmarks}, {', '.join(map(str, self.heatmap_size))})"
             raise CalibrationError(f"Heatmaps must have the shape {expected}, not {maps.shape}.")
         per_image, size = (len(maps), self.spatial_dims), np.asarray(self.heatmap_size, dtype=np.float64)
-        dims, pad, steps = (
-            np.broadcast_to(array(default if given is None else given), per_image)
-            for given, default in ((original_dims, size), (padding, 0.0), (spacing, 1.0))
-        )
+        dims = fitted(size if original_dims is None else original_dims, per_image, "The sizes of images")
+        pad = fitted(0.0 if padding is None else padding, per_image, "The padding")
+        steps = fitted(1.0 if spacing is None else spacing, per_image, "The spacing")
+        if not (np.isfinite(dims + pad).all() and (dims + 2 * pad > 0).all()):
+            raise CalibrationError("The sizes of images, with their padding, must be positive numbers.")
         for heat, dim, border, step in zip(maps, dims, pad, steps, strict=True):
             grid = Grid(tuple(dim.astype(int).tolist()), None if spacing is None else tuple(step))
             matrix = np.eye(self.spatial_dims + 1)

@@ -22,103 +22,31 @@ the images are not at hand, their size is infinite.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
-from scipy import stats
 
 from napari_landmarker.engine.errors import CalibrationError
 from napari_landmarker.engine.geometry import AffineMap, FloatArray, Grid
-from napari_landmarker.engine.landmarks import LandmarkSet, LandmarkStatus
-from napari_landmarker.engine.uncertainty.calibration import Calibration
+from napari_landmarker.engine.landmarks import LandmarkStatus
 from napari_landmarker.engine.uncertainty.configs import CalibrationConfig
 from napari_landmarker.engine.uncertainty.ellipsoid import Ellipsoid
-from napari_landmarker.engine.uncertainty.regions import BoolArray, IntArray, Region
+from napari_landmarker.engine.uncertainty.regions import BoolArray, Region
+from napari_landmarker.engine.uncertainty.regressor import (
+    Regions,
+    Regressor,
+    Surfaces,
+    array,
+    fitted,
+    inside_of,
+    outlines,
+    sizes_of,
+)
 from napari_landmarker.engine.uncertainty.scores import MahalanobisScore, PerAxisScore
 
 if TYPE_CHECKING:
     from napari_landmarker.engine.predict.prediction import Prediction
-
-Regions = list[list[Region]]
-Surfaces = list[list[tuple[FloatArray, IntArray]]]
-
-
-class Regressor:
-    """What all regressors share.
-
-    Args:
-        config: the composition.
-        spatial_dims: ``D``.
-        nb_landmarks: ``C``.
-
-    Attributes:
-        config: the composition.
-        names: of the landmarks: their rows.
-        calibration: what regions stand on; None until `fit` of a conformal one.
-    """
-
-    def __init__(self, config: CalibrationConfig, spatial_dims: int, nb_landmarks: int) -> None:
-        self.spatial_dims, self.nb_landmarks = spatial_dims, nb_landmarks
-        self.names = tuple(str(row) for row in range(nb_landmarks))
-        self.config = config
-        parametric = config.calibrator == "parametric"
-        self.calibration = Calibration.from_scores(config, self.names, spatial_dims) if parametric else None
-
-    def _fit(self, predictions: Iterable[Prediction], target: npt.ArrayLike) -> None:
-        """Learn from true places ``(N, C, D)``; the parametric ones have nothing to learn."""
-        if self.config.calibrator == "conformal":
-            frame = Grid.without_image(self.spatial_dims)
-            truths = (self._landmarks(places, frame, LandmarkStatus.CONFIRMED) for places in self._points(target))
-            self.calibration = Calibration.fit(self.config, predictions, truths)
-
-    def _regions(self, predictions: Iterable[Prediction], confidence: float) -> Regions:
-        """The regions of each image, one for each landmark."""
-        if self.calibration is None:
-            raise CalibrationError(f"{type(self).__name__} learns from images with known places: call fit first.")
-        return [list(self.calibration.regions(one, confidence).values()) for one in predictions]
-
-    def _evaluated(
-        self, regions: Regions, pred: npt.ArrayLike, target: npt.ArrayLike, spacing: npt.ArrayLike | None, summary: bool
-    ) -> dict[str, float] | tuple[BoolArray, FloatArray, FloatArray]:
-        """What `evaluate` says; missing true places are left out of the summary."""
-        places = self._points(target)
-        step = np.ones(self.spatial_dims) if spacing is None else array(spacing)[..., None, :]
-        error = np.linalg.norm((self._points(pred) - places) * step, axis=-1)
-        inside, area = inside_of(regions, places), sizes_of(regions)
-        if not summary:
-            return inside, area, error
-        known: BoolArray = np.asarray(np.isfinite(places).all(axis=-1))
-        if not known.any():
-            raise CalibrationError("There is no true place to evaluate regions on.")
-        sizes, pairs = area[known], known & np.isfinite(error) & np.isfinite(area)
-        varied = pairs.any() and np.ptp(area[pairs]) > 0 and np.ptp(error[pairs]) > 0
-        return {
-            "coverage": float(inside[known].mean()),
-            "efficiency_mean": float(sizes.mean()),
-            "efficiency_median": float(np.median(sizes)),
-            "efficiency_q1": float(np.quantile(sizes, 0.25, method="lower")),
-            "efficiency_q3": float(np.quantile(sizes, 0.75, method="higher")),
-            "adaptivity": float(stats.spearmanr(error[pairs], area[pairs]).statistic) if varied else float("nan"),
-        }
-
-    def _points(self, points: npt.ArrayLike) -> FloatArray:
-        """Points ``(N, C, D)``; CalibrationError for another shape."""
-        out = array(points)
-        if out.ndim != 3 or out.shape[1:] != (self.nb_landmarks, self.spatial_dims):
-            expected = f"(N, {self.nb_landmarks}, {self.spatial_dims})"
-            raise CalibrationError(f"Points must have the shape {expected}, not {out.shape}.")
-        return out
-
-    def _landmarks(
-        self, points: FloatArray, grid: Grid, status: LandmarkStatus, covariance: FloatArray | None = None
-    ) -> LandmarkSet:
-        """Points ``(C, D)`` of one image; a landmark with a NaN in it has none."""
-        placed: BoolArray = np.asarray(np.isfinite(points).all(axis=1))
-        statuses = np.where(placed, status.value, LandmarkStatus.UNPLACED.value)
-        places = np.where(placed[:, None], points, np.nan)
-        return LandmarkSet(self.names, places, statuses, grid, covariance=covariance)
 
 
 class _SpreadRegressor(Regressor):
@@ -138,7 +66,7 @@ class _SpreadRegressor(Regressor):
         points, spread, ndim = self._points(pred), array(covariance), self.spatial_dims
         if spread.shape != (*points.shape, ndim):
             raise CalibrationError(f"Covariances must have the shape {(*points.shape, ndim)}, not {spread.shape}.")
-        steps = [None] * len(points) if spacing is None else np.broadcast_to(array(spacing), points[:, 0].shape)
+        steps = [None] * len(points) if spacing is None else fitted(spacing, points[:, 0].shape, "The spacing")
         frame = (1,) * ndim
         return [
             Prediction(
@@ -262,10 +190,18 @@ class ConformalRegressorMaxNonconformity(_SpreadRegressor):
         return inside_of(self.regions(pred, sigmas, confidence), self._points(target))
 
     def area_prediction_region(
-        self, sigmas: npt.ArrayLike, spacing: npt.ArrayLike | None = None, confidence: float = 0.95
+        self,
+        sigmas: npt.ArrayLike | None = None,
+        spacing: npt.ArrayLike | None = None,
+        confidence: float = 0.95,
     ) -> FloatArray:
-        """Areas or volumes ``(N, C)`` in mm, or in px without a spacing ``(N, D)``."""
-        return sizes_of(self.regions(np.zeros(array(sigmas).shape), sigmas, confidence, spacing))
+        """Areas or volumes ``(N, C)`` in mm, or in px without a spacing ``(N, D)``; without sigmas all images' alike.
+
+        ``N`` is then that of the spacing, or 1.
+        """
+        count = 1 if spacing is None else len(np.atleast_2d(array(spacing)))
+        shape = (count, self.nb_landmarks, self.spatial_dims) if sigmas is None else array(sigmas).shape
+        return sizes_of(self.regions(np.zeros(shape), sigmas, confidence, spacing))
 
     def evaluate(
         self,
@@ -288,33 +224,6 @@ class ConformalRegressorBonferroni(ConformalRegressorMaxNonconformity):
         Regressor.__init__(self, config, spatial_dims, nb_landmarks)
 
 
-def array(values: Any) -> FloatArray:
-    """Any array or tensor, also one with gradients or on another device, in float64."""
-    on_host = values.detach().cpu() if hasattr(values, "detach") else values
-    return np.asarray(on_host, dtype=np.float64)
-
-
-def inside_of(regions: Regions, places: FloatArray) -> BoolArray:
-    """Whether places ``(N, C, D)`` lie in their regions: ``(N, C)``, False for NaN."""
-    rows = zip(regions, places, strict=True)
-    return np.array([[r.contains(p) for r, p in zip(own, at, strict=True)] for own, at in rows], dtype=np.bool_)
-
-
-def sizes_of(regions: Regions) -> FloatArray:
-    """The sizes of regions: ``(N, C)``."""
-    return np.array([[region.size for region in own] for own in regions])
-
-
-def outlines(regions: Regions, count: int) -> FloatArray | Surfaces:
-    """Outlines ``(N, P, C, 2)`` of regions with one each, NaN where there is no end; in three dimensions surfaces."""
-    if any(region.grid.ndim == 3 for own in regions for region in own):
-        return [[region.surface() for region in own] for own in regions]
-    polygons = [[region.contour(count) for region in own] for own in regions]
-    points = max((len(p[0]) for own in polygons for p in own if p), default=count)
-    blank = np.full((points, 2), np.nan)
-    return np.stack([np.stack([p[0] if p else blank for p in own], axis=1) for own in polygons])
-
-
 def _matrix(region: Region) -> FloatArray:
     """The matrix ``(D, D)`` in px² of an ellipsoid; infinite of a region without an end."""
     if isinstance(region, Ellipsoid):
@@ -325,5 +234,5 @@ def _matrix(region: Region) -> FloatArray:
 def _squares(pred: npt.ArrayLike, sigmas: npt.ArrayLike | None) -> FloatArray:
     """Covariances ``(N, C, D, D)`` in px² of sigmas along the axes ``(N, C, D)``; of 1 px where None."""
     points = array(pred)
-    spread = np.ones_like(points) if sigmas is None else np.broadcast_to(array(sigmas), points.shape)
+    spread = np.ones_like(points) if sigmas is None else fitted(sigmas, points.shape, "Sigmas")
     return np.square(spread)[..., None] * np.eye(points.shape[-1])

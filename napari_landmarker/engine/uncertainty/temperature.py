@@ -5,18 +5,25 @@ A network's heatmap often claims too narrow a place, or too wide. Raised to the 
 that under which the true cells of some images are most likely. Of a softmax it divides the logits; of a Gaussian it
 multiplies the variance.
 
-Conformal regions of `DensityScore` do not change by it (where it is relative), as it keeps the order of cells; those of
-`RankScore`, conformal or parametric, do.
+It comes before a calibration, which must then see, as each new image must, the heat at that temperature::
+
+    scaling = TemperatureScaling.fit(predictions, truths)
+    calibration = Calibration.fit(config, map(scaling.applied, others), truths_of_others)
+    region = calibration.region(scaling.applied(prediction), name, 0.95)
+
+The images of the two are best not the same: what was fitted to images fits these better than it will others, and the
+promise of a calibration rests on images like any other. Conformal regions of a relative `DensityScore` do not change by
+one temperature, as it keeps the order of cells; those of `RankScore`, conformal or parametric, do.
 
 Source: Guo et al., *On calibration of modern neural networks*, ICML 2017.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from itertools import zip_longest
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Annotated, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -44,54 +51,67 @@ class TemperatureScaling(BaseModel):
 
     Attributes:
         temperature: above 1 it makes them flatter, below 1 sharper.
+        own: those of landmarks that have one of their own, by name.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     temperature: float = Field(1.0, ge=LOWEST, le=HIGHEST, title="Temperature")
+    own: dict[str, Annotated[float, Field(ge=LOWEST, le=HIGHEST)]] = Field({}, title="Of single landmarks")
 
     @classmethod
-    def fit(cls, predictions: Iterable[Prediction], truths: Iterable[LandmarkSet]) -> TemperatureScaling:
-        """The temperature under which true places are most likely, all landmarks together.
+    def fit(
+        cls, predictions: Iterable[Prediction], truths: Iterable[LandmarkSet], per_landmark: bool = False
+    ) -> TemperatureScaling:
+        """The temperature under which true places are most likely.
 
         Args:
             predictions: what the model says of images it has not learnt from; none is kept.
             truths: the true places in each, matched by name; missing ones, and maps that say nothing, are left out.
+            per_landmark: whether each landmark gets one of its own; one without a true place keeps that of all.
 
         Raises:
             CalibrationError: if no true place has a heatmap, or images and truths are not equally many.
         """
-        seen: list[_Summary] = []
+        seen: dict[str, list[_Summary]] = {}
         for prediction, truth in zip_longest(predictions, truths):
             if prediction is None or truth is None:
                 raise CalibrationError("A temperature needs the true places of each image, and a prediction of each.")
-            seen.extend(_summaries(prediction, truth))
+            for name, summary in _summaries(prediction, truth):
+                seen.setdefault(name, []).append(summary)
         if not seen:
             raise CalibrationError("A temperature needs at least one true place with a heatmap: add annotated images.")
-        levels, counts, own = (np.stack(column) for column in zip(*seen, strict=True))
+        common = _most_likely([summary for summaries in seen.values() for summary in summaries])
+        own = {name: _most_likely(summaries) for name, summaries in seen.items()} if per_landmark else {}
+        return cls(temperature=common, own=own)
 
-        def unlikely(log_temperature: float) -> float:
-            sharpness = np.exp(-log_temperature)
-            mass = (counts * np.exp(sharpness * levels)).sum(axis=1)
-            return float((np.log(mass) - sharpness * own).mean())
+    def apply(self, heat: npt.NDArray[np.floating], names: Sequence[str] = ()) -> npt.NDArray[np.floating]:
+        """Heatmaps at this temperature, each brought to a maximum of 1; a map that says nothing stays as it is.
 
-        found = optimize.minimize_scalar(unlikely, bounds=np.log([LOWEST, HIGHEST]), method="bounded")
-        return cls(temperature=float(np.clip(np.exp(found.x), LOWEST, HIGHEST)))
+        Args:
+            heat: ``(L, *space)``, 0 or more.
+            names: the landmarks; without, none has a temperature of its own.
 
-    def apply(self, heat: npt.NDArray[np.floating]) -> npt.NDArray[np.floating]:
-        """Heatmaps ``(L, *space)`` of 0 or more, each with its maximum at 1, at this temperature: the same type.
+        Returns:
+            A copy of the same type: maps that are zero, or have a value that is no finite number, unchanged.
 
-        A map that is zero, or has a value that is no number, stays as it is.
+        Raises:
+            CalibrationError: if there are names, but not one for each map.
         """
-        peak = heat.max(axis=tuple(range(1, heat.ndim)), keepdims=True)
-        usable = np.isfinite(peak) & (peak > 0)
-        scaled = np.divide(heat, peak, out=np.zeros_like(heat), where=usable)
-        np.power(scaled, 1 / self.temperature, out=scaled)
-        return np.where(usable, scaled, heat)
+        if len(names) not in (0, len(heat)):
+            raise CalibrationError(f"{len(heat)} heatmaps do not fit {len(names)} landmarks.")
+        each = [self.own.get(name, self.temperature) for name in names] or [self.temperature] * len(heat)
+        out = heat.copy()
+        for own, temperature in zip(out, each, strict=True):
+            peak = own.max()
+            if np.isfinite(peak) and peak > 0:
+                np.power(own / peak, 1 / temperature, out=own)
+        return out
 
     def applied(self, prediction: Prediction) -> Prediction:
         """A prediction whose heatmaps are at this temperature; its points and covariances stay as they are."""
-        return replace(prediction, heatmaps=self.apply(prediction.heatmaps).astype(np.float32, copy=False))
+        heat = self.apply(prediction.heatmaps, prediction.names)
+        return replace(prediction, heatmaps=heat.astype(np.float32, copy=False))
 
 
 class _Summary(NamedTuple):
@@ -105,7 +125,8 @@ class _Summary(NamedTuple):
     own: float
 
 
-def _summaries(prediction: Prediction, truth: LandmarkSet) -> Iterator[_Summary]:
+def _summaries(prediction: Prediction, truth: LandmarkSet) -> Iterator[tuple[str, _Summary]]:
+    """Of each landmark that has a true place and heat."""
     score = DensityScore()
     places = places_of(truth.truth(), prediction.names)
     for row in np.flatnonzero(np.isfinite(places).all(axis=1)).tolist():
@@ -117,4 +138,17 @@ def _summaries(prediction: Prediction, truth: LandmarkSet) -> Iterator[_Summary]
         counts = np.bincount(at, minlength=_BINS).astype(np.float64)
         sums = np.bincount(at, logs.ravel(), _BINS)
         own = logs[tuple(heat.tiles.cell_of(places[row]))]
-        yield _Summary(sums / np.maximum(counts, 1), counts, float(own))
+        yield prediction.names[row], _Summary(sums / np.maximum(counts, 1), counts, float(own))
+
+
+def _most_likely(seen: Sequence[_Summary]) -> float:
+    """The temperature under which the true cells of some heatmaps are most likely."""
+    levels, counts, own = (np.stack(column) for column in zip(*seen, strict=True))
+
+    def unlikely(log_temperature: float) -> float:
+        sharpness = np.exp(-log_temperature)
+        mass = (counts * np.exp(sharpness * levels)).sum(axis=1)
+        return float((np.log(mass) - sharpness * own).mean())
+
+    found = optimize.minimize_scalar(unlikely, bounds=np.log([LOWEST, HIGHEST]), method="bounded")
+    return float(np.clip(np.exp(found.x), LOWEST, HIGHEST))
