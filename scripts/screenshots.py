@@ -15,6 +15,7 @@ from pathlib import Path
 import napari
 from model_pictures import MODEL_PICTURES
 from qtpy.QtTest import QTest
+from shell_pictures import SHELL_PICTURES
 
 from napari_landmarker.engine.datasets import SAMPLES, sample_project
 from napari_landmarker.engine.project import Project, Split
@@ -59,6 +60,7 @@ PICTURES: dict[str, Callable[[LandmarkerWidget, Path], None]] = {
     "window_start": start,
     "window_2d": window_2d,
     "window_3d": window_3d,
+    **SHELL_PICTURES,
     **MODEL_PICTURES,
 }
 

@@ -41,31 +41,74 @@ class LandmarkDefinition(_Frozen):
         return name
 
 
+MeasurementKind = Literal["distance", "angle", "ratio", "distance_to_line", "angle_difference"]
+
+#: How many landmarks each kind of measurement is taken between, in words.
+_NEEDED: dict[MeasurementKind, str] = {
+    "distance": "2 landmarks",
+    "angle": "3 landmarks (the vertex second) or 4",
+    "ratio": "4 landmarks",
+    "distance_to_line": "3 landmarks (the line second and third) or 4",
+    "angle_difference": "4 landmarks (the vertex second)",
+}
+#: Which of the landmarks must differ, by kind and number of landmarks.
+_DIFFERENT: dict[tuple[MeasurementKind, int], tuple[tuple[int, int], ...]] = {
+    ("distance", 2): ((0, 1),),
+    ("angle", 3): ((0, 1), (1, 2)),
+    ("angle", 4): ((0, 1), (2, 3)),
+    ("ratio", 4): ((0, 1), (2, 3)),
+    ("distance_to_line", 3): ((1, 2), (0, 1), (0, 2)),
+    ("distance_to_line", 4): ((1, 2), (0, 1), (0, 2), (1, 3), (2, 3)),
+    ("angle_difference", 4): ((0, 1), (1, 2), (1, 3), (2, 3)),
+}
+
+
 class Measurement(_Frozen):
     """A number computed from landmarks.
 
     Attributes:
         name: unique among the measurements of a schema.
-        kind: ``"distance"`` of two landmarks; ``"angle"`` at the second of three, or between the lines from the first
-            to the second and from the third to the fourth of four; ``"ratio"`` of the distances of the first two and
-            of the last two of four.
+        kind: what it is; its landmarks stand in this order:
+
+            - ``"distance"`` of two landmarks;
+            - ``"angle"`` at the second of three, or between the lines from the first to the second and from the third
+              to the fourth of four;
+            - ``"ratio"`` of the distances of the first two and of the last two of four;
+            - ``"distance_to_line"``: of the first landmark from the straight line through the second and third. With
+              three landmarks it has no sign. With four it is negative on the side of the line on which the fourth
+              lies, and positive on the other, so that it does not matter which way the image faces;
+            - ``"angle_difference"``: the angle at the second between the first and third, less that between the first
+              and fourth, as ANB is SNA less SNB.
         landmarks: their names.
+        norm: what is usual, in mm for distances, in degrees for angles; None if nobody says.
+        deviation: the standard deviation of the norm, in the same unit, or half of the range that counts as usual.
+        source: where norm and deviation are published.
     """
 
     name: str = Field(min_length=1)
-    kind: Literal["distance", "angle", "ratio"]
+    kind: MeasurementKind
     landmarks: tuple[str, ...]
+    norm: float | None = Field(None, allow_inf_nan=False)
+    deviation: float | None = Field(None, gt=0, allow_inf_nan=False)
+    source: str = ""
 
     @model_validator(mode="after")
     def _check(self) -> Measurement:
-        words = {"distance": "2 landmarks", "angle": "3 landmarks (the vertex second) or 4", "ratio": "4 landmarks"}
-        if len(self.landmarks) not in {"distance": (2,), "angle": (3, 4), "ratio": (4,)}[self.kind]:
-            count, needed = len(self.landmarks), words[self.kind]
-            raise ValueError(f"the {self.kind} '{self.name}' is taken between {needed}, not {count}")
-        vertex = self.landmarks[1:3] if len(self.landmarks) == 3 else self.landmarks[2:]
-        if any(len(set(line)) == 1 for line in (self.landmarks[:2], vertex) if line):
-            raise ValueError(f"the {self.kind} '{self.name}' needs two different landmarks for each of its lines")
+        title = f"the {self.kind.replace('_', ' ')} '{self.name}'"
+        pairs = _DIFFERENT.get((self.kind, len(self.landmarks)))
+        if pairs is None:
+            raise ValueError(f"{title} is taken between {_NEEDED[self.kind]}, not {len(self.landmarks)}")
+        same = [self.landmarks[a] for a, b in pairs if self.landmarks[a] == self.landmarks[b]]
+        if same:
+            raise ValueError(f"{title} needs two different landmarks where it has '{same[0]}' twice")
+        if self.deviation is not None and self.norm is None:
+            raise ValueError(f"{title} has a deviation but no norm that it could be from: give both, or none")
         return self
+
+    @property
+    def is_length(self) -> bool:
+        """Whether it is in mm, or in px where the spacing is not known."""
+        return self.kind in ("distance", "distance_to_line")
 
 
 class LandmarkSchema(_Frozen):

@@ -20,6 +20,7 @@ from napari_landmarker.gui.landmark_table import LandmarkTable
 from napari_landmarker.gui.links import follow
 from napari_landmarker.gui.messages import reported, reports, tell, tell_warning
 from napari_landmarker.gui.mode_bar import ModeBar
+from napari_landmarker.gui.schema_button import SchemaButton
 from napari_landmarker.gui.view_bar import ViewBar
 from napari_landmarker.state.session import Session
 
@@ -94,13 +95,15 @@ class AnnotatePanel(QWidget):
         self.view = ViewBar(self.actions_)
         self.names = self.view.names
         self.exchange = ExchangeButtons(self.session)
+        self.schema = SchemaButton(self.session)
         layout.addWidget(self.modes)
         layout.addWidget(self.card)
         layout.addWidget(self.landmarks, 1)
         layout.addLayout(self._make_actions())
         layout.addWidget(self.view)
         self.tools = QHBoxLayout()
-        self.tools.addWidget(self.exchange, 1)
+        self.tools.addWidget(self.exchange, 2)
+        self.tools.addWidget(self.schema, 1)
         layout.addLayout(self.tools)
         return box
 

@@ -15,7 +15,7 @@ _PORTION_MS = 15
 
 
 class AnnotatedCounts(QObject):
-    """Counts the images of each split that have at least one annotated landmark, in portions.
+    """Counts the images of each split in which a person placed at least one landmark, in portions.
 
     A project of thousands of images reads its annotation files once; later counts come from the session's memory.
 
@@ -54,8 +54,7 @@ class AnnotatedCounts(QObject):
     def _portion(self) -> None:
         end = time.perf_counter() + _PORTION_MS / 1000
         for case in self._left:
-            done, _ = self._session.progress(case.id)
-            self._running[case.split] += done > 0
+            self._running[case.split] += self._session.placed(case.id) > 0
             if time.perf_counter() > end:
                 return
         self._timer.stop()

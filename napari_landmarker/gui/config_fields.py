@@ -198,7 +198,7 @@ def limits(bounds: Sequence[Any]) -> tuple[float | None, float | None]:
 
 
 def bounds_text(bounds: Sequence[Any]) -> str:
-    """The bounds in words: ``"At least 0, below 1."``"""
+    """The bounds in words, such as ``"At least 0, below 1."``; empty for none."""
     words = {Ge: ("at least", "ge"), Gt: ("above", "gt"), Le: ("at most", "le"), Lt: ("below", "lt")}
     parts = [
         f"{word} {getattr(bound, key):g}"

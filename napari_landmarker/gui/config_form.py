@@ -189,7 +189,9 @@ class ConfigForm(Editor):
             editor.changed.connect(self.changed)
         self.sections.currentRowChanged.connect(self.pages.setCurrentIndex)
         self.sections.setCurrentRow(0)
-        widest = max(self.fontMetrics().horizontalAdvance(self.sections.item(r).text()) for r in range(self.pages.count()))
+        widest = max(
+            self.fontMetrics().horizontalAdvance(self.sections.item(r).text()) for r in range(self.pages.count())
+        )
         self.sections.setFixedWidth(widest + 4 * self.fontMetrics().height())
         row = QHBoxLayout(inside)
         row.setContentsMargins(0, 0, 0, 0)

@@ -33,6 +33,7 @@ class KeysHelp(QDialog):
         columns = QHBoxLayout()
         for groups in ((PLACING, ANSWERS), (VIEW,)):
             column = QVBoxLayout()
+            column.setSpacing(4)
             for group in groups:
                 column.addWidget(_title(group))
                 column.addLayout(_rows(group))
@@ -82,7 +83,7 @@ def _title(text: str) -> QLabel:
     font.setBold(True)
     font.setPointSizeF(font.pointSizeF() * 1.15)
     label.setFont(font)
-    label.setContentsMargins(0, 8, 0, 2)
+    label.setContentsMargins(0, 10, 0, 2)
     label.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Fixed)
     return label
 
@@ -113,6 +114,7 @@ def _rows(group: str) -> QGridLayout:
 def _marks() -> QGridLayout:
     grid = QGridLayout()
     grid.setHorizontalSpacing(12)
+    grid.setVerticalSpacing(4)
     grid.setColumnStretch(1, 1)
     marks = [(status, False, STATUS_WORDS[status]) for status in reversed(LandmarkStatus)]
     marks.insert(1, (LandmarkStatus.CONFIRMED, True, "confirmed and locked"))

@@ -9,6 +9,7 @@ from psygnal import Signal
 
 from napari_landmarker.engine.landmarks import LandmarkStatus
 from napari_landmarker.gui.layers import CaseLayers
+from napari_landmarker.gui.measure_layer import MeasureLayer
 from napari_landmarker.gui.messages import reported, tell, tell_warning
 from napari_landmarker.gui.ruler import Ruler
 from napari_landmarker.gui.view_tools import ViewTools
@@ -32,6 +33,7 @@ class LandmarkActions:
     Attributes:
         view: contrast, zoom and sizes.
         tape: the ruler.
+        measures: the measurements that are drawn on the image.
     """
 
     help_wanted = Signal()
@@ -42,6 +44,7 @@ class LandmarkActions:
         self.layers = layers
         self.view = ViewTools(viewer, session, layers)
         self.tape = Ruler(viewer, session, layers)
+        self.measures = MeasureLayer(viewer, session, layers)
 
     def do(self, action: str) -> None:
         """Do what a key says; what goes wrong is told in a notification."""
@@ -50,6 +53,7 @@ class LandmarkActions:
 
     def close(self) -> None:
         """Leave the viewer as it was."""
+        self.measures.close()
         self.tape.close()
         self.view.close()
 
@@ -197,6 +201,13 @@ class LandmarkActions:
     def names(self) -> None:
         """Write names beside the points, or not."""
         self.layers.show_names(not self.layers.names_visible)
+
+    def measurements(self) -> None:
+        """Draw the measurements on the image, or no longer."""
+        if self.session.project is not None and not self.session.project.schema.measurements:
+            tell_warning("Nothing is measured in this project yet: say what on the page Measure.")
+        else:
+            self.measures.toggle()
 
     def ruler(self) -> None:
         """Take the ruler, or put it away."""

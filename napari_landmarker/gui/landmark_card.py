@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from qtpy.QtCore import QSize, Qt
-from qtpy.QtGui import QImageReader, QPixmap
+from qtpy.QtCore import Qt
+from qtpy.QtGui import QPixmap
 from qtpy.QtWidgets import QFrame, QGridLayout, QLabel, QVBoxLayout, QWidget
 
 from napari_landmarker.engine.landmarks import LandmarkStatus
 from napari_landmarker.gui.links import follow
 from napari_landmarker.gui.marks import LOCKED_HELP, status_icon
+from napari_landmarker.gui.pictures import read_picture
 from napari_landmarker.gui.scroll_panel import breakable
 from napari_landmarker.state.modes import LabelMode
 from napari_landmarker.state.session import Session
@@ -41,6 +42,7 @@ class LandmarkCard(QFrame):
         font = self.title.font()
         font.setBold(True)
         self.title.setFont(font)
+        self.example.hide()
         self._pictured: tuple[Path, int] | None = None
         texts = QVBoxLayout()
         texts.addWidget(self.title)
@@ -99,21 +101,11 @@ class LandmarkCard(QFrame):
             return
         self._pictured = key
         line = self.fontMetrics().height()
-        picture = QPixmap() if path is None else _read(path, _SMALL * line)
+        picture = QPixmap() if path is None else read_picture(path, _SMALL * line)
         self.example.setPixmap(picture)
         self.example.setVisible(not picture.isNull())
         if path is not None:
-            side = _read(path, _LARGE * line).size()
+            side = read_picture(path, _LARGE * line).size()
             self.example.setToolTip(
                 f'<img src="{path.as_uri().removeprefix("file://")}" width="{side.width()}" height="{side.height()}">'
             )
-
-
-def _read(path: Path, side: int) -> QPixmap:
-    """A picture that fits into a square; nothing where the file is none."""
-    reader = QImageReader(str(path))
-    reader.setAutoTransform(True)
-    size = reader.size()
-    if size.isValid():
-        reader.setScaledSize(size.scaled(QSize(side, side), Qt.AspectRatioMode.KeepAspectRatio))
-    return QPixmap.fromImage(reader.read())

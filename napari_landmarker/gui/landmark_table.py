@@ -14,16 +14,19 @@ from napari_landmarker.gui.keys import tip
 from napari_landmarker.gui.links import follow
 from napari_landmarker.gui.marks import LOCKED_HELP, STATUS_HELP, STATUS_WORDS, lock_icon, status_icon
 from napari_landmarker.gui.messages import reported
+from napari_landmarker.state.comparing import distances
 from napari_landmarker.state.session import Session
 
 _Index = QModelIndex | QPersistentModelIndex
 _ROOT = QModelIndex()
-_NAME, _STATUS, _SCORE, _LOCK = range(4)
-_HEADERS = ("Landmark", "Status", "Score", "")
+_NAME, _STATUS, _SCORE, _OTHER, _MODEL, _LOCK = range(6)
+_HEADERS = ("Landmark", "Status", "Score", "Rater", "Model", "")
 _HEADER_HELP = (
     "The landmarks of this project. The bold one is placed by the next click on the image.",
     "What is known of the landmark in this image.",
     "How sure the model is of its prediction, from 0 to 1.",
+    "How far the landmark of the other rater is from yours.",
+    "How far the point of the model is from yours.",
     tip("lock", "Locked landmarks cannot be changed. Click to lock or unlock."),
 )
 
@@ -41,6 +44,9 @@ class LandmarkModel(QAbstractTableModel):
         follow(self, session.case_changed, self._all_changed)
         follow(self, session.landmarks_changed, self._rows_changed)
         follow(self, session.current_changed, self._current_changed)
+        for signal in (session.other_changed, session.predictions_changed):
+            follow(self, signal, self._all_changed)
+        self._apart: dict[int, dict[str, float]] = {}
         self._reset()
 
     def row_of(self, name: str) -> int:
@@ -64,7 +70,9 @@ class LandmarkModel(QAbstractTableModel):
     def headerData(self, section: int, orientation: Qt.Orientation, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
         """Called by Qt."""
         if orientation == Qt.Orientation.Horizontal and role == Qt.ItemDataRole.DisplayRole:
-            return _HEADERS[section]
+            image = self._session.image
+            unit = f" ({image.grid.unit})" if section in (_OTHER, _MODEL) and image is not None else ""
+            return _HEADERS[section] + unit
         if orientation == Qt.Orientation.Horizontal and role == Qt.ItemDataRole.ToolTipRole:
             return _HEADER_HELP[section]
         return None
@@ -106,6 +114,9 @@ class LandmarkModel(QAbstractTableModel):
             return STATUS_WORDS[status]
         if column == _LOCK:
             return ""
+        if column in (_OTHER, _MODEL):
+            apart = self._distances(column).get(name)
+            return "" if apart is None else f"{apart:.{1 if self._unit() == 'px' else 2}f}"
         shown = self._session.shown
         score = math.nan if shown is None else shown.score_of(name)
         return "" if math.isnan(score) else f"{score:.2f}"
@@ -113,6 +124,20 @@ class LandmarkModel(QAbstractTableModel):
     def _status(self, name: str) -> LandmarkStatus:
         shown = self._session.shown
         return LandmarkStatus.UNPLACED if shown is None else shown.status_of(name)
+
+    def _unit(self) -> str:
+        return "px" if self._session.image is None else self._session.image.grid.unit
+
+    def _distances(self, column: int) -> dict[str, float]:
+        """How far the other rater or the model is off; measured once after every change, where it is shown."""
+        session = self._session
+        if session.other is None:
+            return {}
+        if column not in self._apart:
+            self._apart[column] = distances(
+                session.annotations, session.other if column == _OTHER else session.predictions
+            )
+        return self._apart[column]
 
     # ---- what the session tells
 
@@ -125,6 +150,7 @@ class LandmarkModel(QAbstractTableModel):
         self._rows_changed(self._names)
 
     def _rows_changed(self, names: tuple[str, ...]) -> None:
+        self._apart.clear()
         for row in sorted({self.row_of(name) for name in names}):
             if row >= 0:
                 self.dataChanged.emit(self.index(row, 0), self.index(row, len(_HEADERS) - 1))
@@ -161,6 +187,8 @@ class LandmarkTable(QTableView):
         header.setSectionResizeMode(_NAME, QHeaderView.ResizeMode.Stretch)
         header.setSectionResizeMode(_STATUS, QHeaderView.ResizeMode.ResizeToContents)
         header.setSectionResizeMode(_SCORE, QHeaderView.ResizeMode.ResizeToContents)
+        header.setSectionResizeMode(_OTHER, QHeaderView.ResizeMode.ResizeToContents)
+        header.setSectionResizeMode(_MODEL, QHeaderView.ResizeMode.ResizeToContents)
         header.setSectionResizeMode(_LOCK, QHeaderView.ResizeMode.Fixed)
         header.setMinimumSectionSize(self.iconSize().width() + 10)
         header.resizeSection(_LOCK, self.iconSize().width() + 10)
@@ -168,7 +196,16 @@ class LandmarkTable(QTableView):
         self.selectionModel().currentRowChanged.connect(self._row_chosen)
         self.clicked.connect(self._clicked)
         follow(self, session.current_changed, self._select)
+        follow(self, session.other_changed, self._show_distances)
+        self._show_distances()
         self._select(session.current or "")
+
+    def _show_distances(self) -> None:
+        """Distances take the place of the score as long as another rater is shown beside."""
+        comparing = self._session.other is not None
+        for column in (_OTHER, _MODEL):
+            self.setColumnHidden(column, not comparing)
+        self.setColumnHidden(_SCORE, comparing)
 
     def _row_chosen(self, index: QModelIndex, _: QModelIndex | None = None) -> None:
         if index.isValid() and not self._following:

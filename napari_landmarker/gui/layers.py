@@ -58,6 +58,8 @@ class CaseLayers:
         self.names_visible = True
         self.size_px = SIZE_PX
         self._dragged: tuple[str, FloatArray] | None = None
+        self._styled: tuple[tuple[str, ...], dict[str, object]] = ((), {})
+        self._laid: tuple[tuple[int, ...], tuple[float, ...], tuple[str, ...]] | None = None
         session.case_changed.connect(self._show_case)
         session.landmarks_changed.connect(self._on_landmarks)
         session.current_changed.connect(self._size)
@@ -187,10 +189,10 @@ class CaseLayers:
             "status": shown.status[rows].astype(object),
             "score": shown.score[rows],
         }
+        self._styled = self._styled if len(rows) else ((), {})
         if len(rows):
             colors = [project.schema.definition(name).color for name in self.names]
-            for key, value in point_style(colors, shown.status[rows], shown.locked[rows]).items():
-                setattr(layer, key, value)
+            self._style(layer, point_style(colors, shown.status[rows], shown.locked[rows]))
             self.color_names()
         self._size()
         layer.selected_data = set()
@@ -202,6 +204,14 @@ class CaseLayers:
         if image is not None and shown is not None and layer is not None and self.names:
             low, high = shown.contrast_limits
             layer.text.color = text_colors(image, np.asarray(layer.data), (low, high))
+
+    def _style(self, layer: Points, style: dict[str, object]) -> None:
+        """Give the points their looks; napari draws all anew for each that is set, so only what differs is."""
+        known = self._styled[1] if self._styled[0] == self.names else {}
+        for key, value in style.items():
+            if key not in known or not np.array_equal(known[key], value):
+                setattr(layer, key, value)
+        self._styled = self.names, style
 
     def _size(self, _: object = None) -> None:
         """Points keep their size on the screen, whatever the zoom."""
@@ -221,12 +231,13 @@ class CaseLayers:
             self._clear()
             return
         grid = image.grid
-        same = self.image is not None and self.image in self.viewer.layers
-        if same and self.image is not None:
-            same = self.image.ndim == grid.ndim and self.image.rgb == image.is_color
-        had_shape = self.image.data.shape if same and self.image is not None else None
-        had_scale = tuple(self.image.scale) if same and self.image is not None else None
-        if had_shape != image.array.shape:
+        geometry = layer_geometry(grid)
+        laid, self._laid = self._laid, (image.array.shape, geometry["scale"], geometry["units"])
+        same = self.image is not None and self.image in self.viewer.layers and laid is not None
+        if same and self.image is not None and laid is not None:
+            # Layers that change from pixels to millimetres one by one would disagree meanwhile, which napari tells.
+            same = self.image.ndim == grid.ndim and self.image.rgb == image.is_color and laid[2] == geometry["units"]
+        if laid != self._laid:
             self._drop_overlays()
         if not same or self.image is None:
             self._clear()
@@ -242,11 +253,12 @@ class CaseLayers:
             path = self.session.project.image_path(self.session.case_id)
             self.image.metadata[IMAGE_KEY] = ImageOrigin(path, image.geometry)
         self._show_points(grid)
-        if had_shape != image.array.shape or had_scale != tuple(layer_geometry(grid)["scale"]):
+        if not same or laid != self._laid:
             self.viewer.reset_view()
         self._go_to_first(grid)
 
     def _show_points(self, grid: Grid) -> None:
+        self._styled = (), {}
         if self.points is None or self.points not in self.viewer.layers:
             self.points = _new_points(grid)
             self.points.text.visible = self.names_visible
@@ -284,7 +296,7 @@ class CaseLayers:
         self.seen_changed.emit()
 
     def _drop_overlays(self) -> None:
-        """Layers drawn over an image of another size would stretch the view and the sliders, even hidden."""
+        """Layers drawn over an image of another size or spacing would stretch view and sliders, even hidden."""
         for layer in [layer for layer in self.viewer.layers if "landmarker" in layer.metadata]:
             self.viewer.layers.remove(layer)
 

@@ -49,7 +49,8 @@ class LineLayer:
             for key, value in layer_geometry(grid).items():
                 setattr(self.layer, key, value)
             self._grid = grid
-        self.layer.visible = True
+        if not self.layer.visible:  # saying so again makes napari draw all layers again
+            self.layer.visible = True
         self._fit_width()
 
     def hide(self) -> None:

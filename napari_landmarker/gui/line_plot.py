@@ -88,7 +88,7 @@ class LinePlot(QWidget):
         painter.setPen(text)
         painter.drawText(QRectF(0, 0, self.width(), line), Qt.AlignmentFlag.AlignLeft, self.title)
         if not drawn:
-            painter.setPen(_faded(text, 160))
+            painter.setPen(faded(text, 160))
             where = QRectF(0, line, self.width(), self.height() - line)
             flags = Qt.AlignmentFlag.AlignCenter | Qt.TextFlag.TextWordWrap
             painter.drawText(where, int(flags), self._empty)
@@ -126,7 +126,7 @@ class LinePlot(QWidget):
 
     def _y_ticks(self, y_range: tuple[float, float]) -> list[tuple[float, str]]:
         count = max(2, int(self.height() / (self.fontMetrics().height() * 2.5)))
-        return _log_ticks(*y_range, count) if self._log else _ticks(*y_range, count)
+        return _log_ticks(*y_range, count) if self._log else axis_ticks(*y_range, count)
 
     # ---- drawing
 
@@ -142,17 +142,17 @@ class LinePlot(QWidget):
         right, middle = Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter, Qt.AlignmentFlag.AlignCenter
         for value, label in self._y_ticks(y_range):
             y = _place(value, y_range, area.bottom(), area.top())
-            painter.setPen(QPen(_faded(text, 45), 1))
+            painter.setPen(QPen(faded(text, 45), 1))
             painter.drawLine(QPointF(area.left(), y), QPointF(area.right(), y))
-            painter.setPen(_faded(text, 200))
+            painter.setPen(faded(text, 200))
             painter.drawText(QRectF(0, y - line / 2, area.left() - 5, line), right, label)
-        for value, label in _ticks(*x_range, max(2, int(area.width() / 70))):
+        for value, label in axis_ticks(*x_range, max(2, int(area.width() / 70))):
             x = _place(value, x_range, area.left(), area.right())
             box = QRectF(x - 35, area.bottom() + 2, 70, line)
             box.moveRight(min(box.right(), self.width()))
             painter.drawText(box, middle, label)
         painter.drawText(QRectF(area.left(), area.bottom() + 2 + line, area.width(), line), middle, self._x_label)
-        painter.setPen(QPen(_faded(text, 120), 1))
+        painter.setPen(QPen(faded(text, 120), 1))
         painter.drawLine(area.bottomLeft(), area.bottomRight())
 
     def _draw_line(
@@ -193,13 +193,14 @@ class LinePlot(QWidget):
         for series in self.series:
             painter.setPen(QPen(QColor(series.color), 3))
             painter.drawLine(QPointF(x, y), QPointF(x + 16, y))
-            painter.setPen(_faded(text, 220))
+            painter.setPen(faded(text, 220))
             width = self.fontMetrics().horizontalAdvance(series.label) + 4
             painter.drawText(QRectF(x + 22, y - line / 2, width, line), Qt.AlignmentFlag.AlignLeft, series.label)
             x += 22 + width + 14
 
 
-def _faded(color: QColor, alpha: int) -> QColor:
+def faded(color: QColor, alpha: int) -> QColor:
+    """A colour that lets through what lies behind it; ``alpha`` up to 255."""
     out = QColor(color)
     out.setAlpha(alpha)
     return out
@@ -214,7 +215,7 @@ def _place(value: float, limits: tuple[float, float], start: float, end: float) 
     return start + (value - limits[0]) / (limits[1] - limits[0]) * (end - start)
 
 
-def _ticks(low: float, high: float, count: int) -> list[tuple[float, str]]:
+def axis_ticks(low: float, high: float, count: int) -> list[tuple[float, str]]:
     """Round numbers between two values, at most about ``count``, with their labels."""
     rough = (high - low) / count
     power = 10.0 ** math.floor(math.log10(rough))
@@ -227,7 +228,7 @@ def _ticks(low: float, high: float, count: int) -> list[tuple[float, str]]:
 def _log_ticks(low: float, high: float, count: int) -> list[tuple[float, str]]:
     """The same for an axis in powers of ten: decades, with 2 and 5 between them where there is room."""
     if high - low < 0.7:
-        return [(math.log10(v), label) for v, label in _ticks(10**low, 10**high, count) if v > 0]
+        return [(math.log10(v), label) for v, label in axis_ticks(10**low, 10**high, count) if v > 0]
     decades = range(math.floor(low), math.ceil(high) + 1)
     for multiples in ((1, 2, 5), (1, 3), (1,)):
         values = [d + math.log10(m) for d in decades for m in multiples]

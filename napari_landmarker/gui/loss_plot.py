@@ -9,7 +9,7 @@ from napari_landmarker.state.training import TrainingRun
 
 
 class LossPlot(QWidget):
-    """Loss of training and validation on a logarithmic axis; below it the error on validation images."""
+    """Loss of training and validation, and below it the error on validation images, on logarithmic axes."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -23,7 +23,7 @@ class LossPlot(QWidget):
             "What the model tries to make small. If the orange line (images it does not learn from) rises again\n"
             "while the blue one falls, more training will not help: stop and keep the best."
         )
-        self.error = LinePlot("Error on validation images", "minutes")
+        self.error = LinePlot("Error on validation images", "minutes", log=True)
         self.error.setToolTip(
             "Mean distance between the predicted and the annotated points, on images the model does not learn from.\n"
             "The ring marks the best so far: that model is kept."

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 from napari.viewer import Viewer
-from qtpy.QtCore import QPointF, QRectF, Qt
+from qtpy.QtCore import QEvent, QObject, QPointF, QRectF, Qt
 from qtpy.QtGui import QColor, QFont, QImage, QPainter, QPaintEvent, QPen
 from qtpy.QtWidgets import QWidget
 
@@ -53,6 +53,14 @@ class Magnifier(QWidget):
         self.destroyed.connect(lambda: [event.disconnect(slot) for event in events])
         for signal in (view.changed, layers.seen_changed, session.current_changed):
             follow(self, signal, slot)
+        canvas.installEventFilter(self)
+        self._follow()
+
+    def eventFilter(self, watched: QObject | None, event: QEvent | None) -> bool:
+        """Called by Qt: there is nothing to show once the mouse leaves the canvas."""
+        if event is not None and event.type() == QEvent.Type.Leave:
+            self.hide()
+        return super().eventFilter(watched, event)
 
     @property
     def factor(self) -> FloatArray:

@@ -7,6 +7,7 @@ from qtpy.QtWidgets import QVBoxLayout, QWidget
 from napari_landmarker.engine.errors import LandmarkerError
 from napari_landmarker.engine.predict.usable import usable_models
 from napari_landmarker.gui.links import follow
+from napari_landmarker.gui.model_words import expects, judged
 from napari_landmarker.gui.scroll_panel import breakable, choice, wrapped
 from napari_landmarker.state.session import Session
 
@@ -74,16 +75,13 @@ class ModelBox(QWidget):
         if model is None:
             return "Train a model first (tab Train)."
         try:
-            info = read_info(project.find_model(model))
+            folder = project.find_model(model)
+            info = read_info(folder)
         except LandmarkerError as error:
             return str(error)
         known = [name for name in project.schema.names if name in info.names]
         listed = ", ".join(map(breakable, known)) or "no landmark"
         finds = "all landmarks" if len(known) == len(project.schema.names) else listed
-        mean = info.validation_error
-        judged = (
-            "not checked on validation images"
-            if mean is None
-            else f"mean error {mean:.3g} {info.unit} on validation images"
+        return (
+            f"Finds {finds} of this project. Learnt from {info.n_train} images; {judged(info, folder)}. {expects(info)}"
         )
-        return f"Finds {finds} of this project. Learnt from {info.n_train} images; {judged}."

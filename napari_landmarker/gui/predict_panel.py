@@ -3,33 +3,32 @@
 from __future__ import annotations
 
 import functools
-import math
 from collections.abc import Sequence
 
 from napari.viewer import Viewer
-from qtpy.QtCore import Qt
 from qtpy.QtWidgets import (
-    QCheckBox,
-    QFormLayout,
     QGroupBox,
     QHBoxLayout,
     QProgressBar,
     QPushButton,
-    QSlider,
     QVBoxLayout,
     QWidget,
 )
 
 from napari_landmarker.engine.errors import LandmarkerError
-from napari_landmarker.engine.landmarks import LandmarkStatus
 from napari_landmarker.engine.project import Project, Split
+from napari_landmarker.gui.answer_box import AnswerBox
 from napari_landmarker.gui.close_guard import CloseGuard
-from napari_landmarker.gui.heatmap_layer import ALL, CURRENT, HeatmapLayer
+from napari_landmarker.gui.heatmap_box import HeatmapBox
+from napari_landmarker.gui.layers import CaseLayers
 from napari_landmarker.gui.links import follow
+from napari_landmarker.gui.messages import reports
 from napari_landmarker.gui.model_box import ModelBox
+from napari_landmarker.gui.model_open import ModelOpener
 from napari_landmarker.gui.predicting import CasePrediction, LoadedModel, Predicted, predict_cases
 from napari_landmarker.gui.region_box import RegionBox
-from napari_landmarker.gui.scroll_panel import ScrollPanel, breakable, choice, wrapped
+from napari_landmarker.gui.review_panel import ReviewPanel
+from napari_landmarker.gui.scroll_panel import ScrollPanel, choice, wrapped
 from napari_landmarker.gui.tasks import Task
 from napari_landmarker.state.session import Session
 
@@ -41,30 +40,30 @@ class PredictPanel(ScrollPanel):
 
     Args:
         session: what is open.
-        viewer: where heatmaps are shown.
+        viewer: where heatmaps and regions are shown.
+        layers: what points are drawn with.
         parent: as in Qt.
     """
 
-    def __init__(self, session: Session, viewer: Viewer, parent: QWidget | None = None) -> None:
+    def __init__(self, session: Session, viewer: Viewer, layers: CaseLayers, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.session = session
-        self.heatmap = HeatmapLayer(viewer, session)
         self.task: Task | None = None
         self._loaded = LoadedModel()
         layout = self.body
         layout.addWidget(self._make_model())
         layout.addWidget(self._make_predict())
-        layout.addWidget(self._make_review())
+        self.answers = AnswerBox(session, layers)
         self.regions = RegionBox(session, viewer)
-        layout.addWidget(self.regions)
-        layout.addWidget(self._make_heatmap())
+        self.review = ReviewPanel(session, layers, self.regions)
+        self.heatmaps = HeatmapBox(session, viewer)
+        for box in (self.answers, self.review, self.regions, self.heatmaps):
+            layout.addWidget(box)
         layout.addStretch(1)
         follow(self, session.project_changed, self._project_changed)
-        follow(self, session.landmarks_changed, self._refresh)
+        follow(self, session.progress_changed, self._refresh)
         follow(self, session.predictions_changed, self._refresh)
         follow(self, session.case_changed, self._refresh)
-        follow(self, session.current_changed, self._current_changed)
-        follow(self, session.heatmaps_changed, self._heatmaps_changed)
         self._project_changed()
 
     # ---- making it
@@ -73,7 +72,9 @@ class PredictPanel(ScrollPanel):
         box = QGroupBox("Model")
         self.models = ModelBox(self.session)
         layout = QVBoxLayout(box)
+        self.opener = ModelOpener(self.session)
         layout.addWidget(self.models)
+        layout.addWidget(self.opener)
         return box
 
     def _make_predict(self) -> QWidget:
@@ -93,6 +94,11 @@ class PredictPanel(ScrollPanel):
         self.cancel.setToolTip("Stop predicting; what was predicted so far stays.")
         self.cancel.clicked.connect(self.cancel_task)
         self.told = wrapped()
+        self.next = QPushButton("Predict the next")
+        self.next.clicked.connect(self.predict_next)
+        first = QHBoxLayout()
+        first.addWidget(self.one)
+        first.addWidget(self.next)
         rows = QHBoxLayout()
         rows.addWidget(self.many)
         rows.addWidget(self.which_cases, 1)
@@ -100,41 +106,10 @@ class PredictPanel(ScrollPanel):
         going.addWidget(self.bar, 1)
         going.addWidget(self.cancel)
         layout = QVBoxLayout(box)
-        layout.addWidget(self.one)
+        layout.addLayout(first)
         layout.addLayout(rows)
         layout.addLayout(going)
         layout.addWidget(self.told)
-        return box
-
-    def _make_review(self) -> QWidget:
-        box = QGroupBox("Review this image")
-        self.points = wrapped()
-        self.accept = QPushButton("Accept all predicted points")
-        self.accept.setToolTip("Agree with every predicted point of this image: they become annotations.")
-        self.accept.clicked.connect(self._accept_all)
-        layout = QVBoxLayout(box)
-        layout.addWidget(self.points)
-        layout.addWidget(self.accept)
-        return box
-
-    def _make_heatmap(self) -> QWidget:
-        self.heatmap_box = box = QGroupBox("Heatmap")
-        self.show_heatmap = QCheckBox("Show where the model sees the landmark")
-        self.show_heatmap.setChecked(self.heatmap.visible)
-        self.show_heatmap.setToolTip("The brighter the colour, the more likely the landmark lies there.")
-        self.show_heatmap.toggled.connect(self._heatmap_toggled)
-        self.which_heatmap = choice()
-        self.which_heatmap.currentIndexChanged.connect(self._heatmap_chosen)
-        self.opacity = QSlider(Qt.Orientation.Horizontal)
-        self.opacity.setRange(5, 100)
-        self.opacity.setValue(round(100 * self.heatmap.opacity))
-        self.opacity.valueChanged.connect(lambda value: self.heatmap.set_opacity(value / 100))
-        self.no_heatmap = wrapped("Predict this image to see its heatmaps.")
-        form = QFormLayout(box)
-        form.addRow(self.show_heatmap)
-        form.addRow("Landmark", self.which_heatmap)
-        form.addRow("Opacity", self.opacity)
-        form.addRow(self.no_heatmap)
         return box
 
     # ---- what a person does
@@ -143,6 +118,28 @@ class PredictPanel(ScrollPanel):
         """Predict the open image."""
         if self.session.case_id is not None:
             self._predict([self.session.case_id])
+
+    @reports
+    def predict_next(self, *_: object) -> None:
+        """Open the next image in which not every landmark is done, and predict it."""
+        case_id = self._next_unfinished()
+        if case_id is None:
+            self.told.setText("Every image is finished.")
+            self._refresh()
+        elif self.task is None and self.session.model is not None:
+            self.session.open_case(case_id)
+            self.predict_this()
+
+    def _next_unfinished(self) -> str | None:
+        """The first case after the open one, round and round, that is not finished; the open one comes last."""
+        session = self.session
+        ids = [] if session.project is None else [case.id for case in session.project.cases]
+        start = ids.index(session.case_id) + 1 if session.case_id in ids else 0
+        for case_id in (*ids[start:], *ids[:start]):
+            done, total = session.progress(case_id)
+            if done < total:
+                return case_id
+        return None
 
     def predict_many(self) -> None:
         """Predict the chosen images."""
@@ -212,26 +209,12 @@ class PredictPanel(ScrollPanel):
         self.task = None
         self._refresh()
 
-    def _accept_all(self) -> None:
-        try:
-            self.session.accept_all()
-        except LandmarkerError as error:
-            self.session.failed.emit(str(error))
-
     # ---- what is shown
 
     def _project_changed(self) -> None:
         if self.task is not None:
             self.task.cancel()
         self.told.setText("")
-        self.which_heatmap.blockSignals(True)
-        self.which_heatmap.clear()
-        self.which_heatmap.addItem("all landmarks", ALL)
-        self.which_heatmap.addItem("the current landmark", CURRENT)
-        for name in self.session.names:
-            self.which_heatmap.addItem(name, name)
-        self.which_heatmap.blockSignals(False)
-        self._heatmap_chosen()
         self._refresh()
 
     def _refresh(self, *_: object) -> None:
@@ -240,57 +223,10 @@ class PredictPanel(ScrollPanel):
         reason = "" if session.model is not None else "Train a model first: this project has none."
         self.one.setEnabled(ready and session.case_id is not None)
         self.one.setToolTip(reason or "Let the model place the landmarks of the image that is open.")
+        self.next.setEnabled(ready)
+        self.next.setToolTip(reason or "Open the next image that is not finished, with the model's points to correct.")
         self.many.setEnabled(ready)
         self.many.setToolTip(reason or "Let the model place the landmarks of these images.")
         self.bar.setVisible(going)
         self.cancel.setVisible(going)
         self.told.setVisible(bool(self.told.text()))
-        predicted = self._predicted()
-        self.points.setText(self._points_text(predicted))
-        self.accept.setEnabled(bool(predicted))
-        self._refresh_heatmap_controls()
-
-    def _predicted(self) -> dict[str, float]:
-        """Scores of the points of this image that nobody has accepted or moved yet."""
-        shown = self.session.shown
-        if shown is None:
-            return {}
-        names = [name for name in shown.names if shown.status_of(name) is LandmarkStatus.PREDICTED]
-        return {name: shown.score_of(name) for name in names}
-
-    def _points_text(self, predicted: dict[str, float]) -> str:
-        shown = self.session.shown
-        if not predicted and self.session.predictions is not None:
-            if shown is not None and not shown.by_person.all():
-                return "The model did not find the landmarks that are not annotated here."
-            return "Every landmark here is annotated; predictions leave annotations as they are."
-        if not predicted:
-            return "This image was not predicted yet."
-        count = f"{len(predicted)} predicted point{'' if len(predicted) == 1 else 's'} (rings on the image)."
-        scores = {name: score for name, score in predicted.items() if math.isfinite(score)}
-        least = min(scores, key=lambda name: scores[name], default=None)
-        return (
-            count if least is None else f"{count} The model is least sure of {breakable(least)} ({scores[least]:.0%})."
-        )
-
-    def _refresh_heatmap_controls(self) -> None:
-        there = self.session.prediction is not None
-        self.no_heatmap.setVisible(not there)
-        for widget in (self.show_heatmap, self.which_heatmap, self.opacity):
-            widget.setEnabled(there)
-
-    def _heatmaps_changed(self) -> None:
-        self.heatmap.refresh()
-        self._refresh_heatmap_controls()
-
-    def _current_changed(self, _: str) -> None:
-        if self.heatmap.which == CURRENT:
-            self.heatmap.refresh()
-
-    def _heatmap_toggled(self, visible: bool) -> None:
-        self.heatmap.visible = visible
-        self.heatmap.refresh()
-
-    def _heatmap_chosen(self) -> None:
-        self.heatmap.which = str(self.which_heatmap.currentData() or ALL)
-        self.heatmap.refresh()

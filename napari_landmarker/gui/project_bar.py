@@ -1,4 +1,4 @@
-"""`ProjectBar` and `StartPage`: which project is open, and the ways to open or make one."""
+"""`ProjectBar`: which project is open, the ways to open or make one, and a menu with the rest."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from pathlib import Path
 
 from qtpy.QtCore import Qt, Signal
 from qtpy.QtGui import QPainter, QPaintEvent
-from qtpy.QtWidgets import QHBoxLayout, QLabel, QMenu, QPushButton, QSizePolicy, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QHBoxLayout, QLabel, QMenu, QPushButton, QSizePolicy, QToolButton, QVBoxLayout, QWidget
 
 from napari_landmarker.engine.datasets import SAMPLES
 from napari_landmarker.gui.links import follow
@@ -49,7 +49,7 @@ class ProjectActions(QWidget):
             layout.addWidget(button)
             if vertical:
                 layout.addWidget(_words(tip))
-                layout.addSpacing(10)
+                layout.addSpacing(button.fontMetrics().height() // 2)
 
 
 class ProjectBar(QWidget):
@@ -66,10 +66,19 @@ class ProjectBar(QWidget):
         font.setPointSizeF(font.pointSizeF() * 1.15)
         self.name.setFont(font)
         self.actions_ = ProjectActions()
+        self.more = QToolButton()
+        self.more.setText("☰")
+        self.more.setToolTip("More: what to send along with a question.")
+        self.more.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
+        self.more.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+        self.more.setAccessibleName("More")
+        self.menu = QMenu(self.more)
+        self.more.setMenu(self.menu)
         row = QHBoxLayout(self)
         row.setContentsMargins(0, 0, 0, 0)
         row.addWidget(self.name, 1)
         row.addWidget(self.actions_)
+        row.addWidget(self.more)
         follow(self, session.project_changed, self._refresh)
         self._refresh()
 
@@ -89,25 +98,6 @@ class _Elided(QLabel):
         room = self.rect().adjusted(4, 0, 0, 0)
         text = self.fontMetrics().elidedText(self.text(), Qt.TextElideMode.ElideMiddle, room.width())
         QPainter(self).drawText(room, Qt.AlignmentFlag.AlignVCenter, text)
-
-
-class StartPage(QWidget):
-    """What one sees before a project is open: what the tool does, and the three ways to begin."""
-
-    def __init__(self, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
-        self.actions_ = ProjectActions(vertical=True)
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(24, 12, 24, 12)
-        layout.addStretch(1)
-        title = _words("Mark anatomical landmarks, teach a model to find them, and measure how well it does.")
-        font = title.font()
-        font.setPointSizeF(font.pointSizeF() * 1.2)
-        title.setFont(font)
-        layout.addWidget(title)
-        layout.addSpacing(18)
-        layout.addWidget(self.actions_)
-        layout.addStretch(2)
 
 
 def _words(text: str) -> QLabel:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from qtpy.QtCore import Qt
@@ -23,6 +23,7 @@ from qtpy.QtWidgets import (
 from napari_landmarker.engine.errors import GeometryError, LandmarkerError, ProjectError
 from napari_landmarker.engine.exchange import create_project, parse_schema
 from napari_landmarker.engine.io import find_images, read_geometry
+from napari_landmarker.engine.io.images import distinct_images
 from napari_landmarker.engine.project import Project
 from napari_landmarker.engine.schema import LandmarkSchema
 from napari_landmarker.gui.file_choice import ANNOTATION_KINDS, choose_file, choose_folder
@@ -31,13 +32,18 @@ from napari_landmarker.gui.file_choice import ANNOTATION_KINDS, choose_file, cho
 class ProjectDialog(QDialog):
     """Asks for what a project needs and makes it. What is wrong stands in the dialog, which stays open.
 
+    Args:
+        parent: as in Qt.
+        chosen: the images, if they are chosen already; a person may still name a folder instead.
+
     Attributes:
         project: the project that was made, None until then.
     """
 
-    def __init__(self, parent: QWidget | None = None) -> None:
+    def __init__(self, parent: QWidget | None = None, chosen: Sequence[Path] = ()) -> None:
         super().__init__(parent)
         self.project: Project | None = None
+        self._chosen = tuple(chosen)
         self.setWindowTitle("New project")
         self.setMinimumWidth(560)
         self.images, self.annotations, self.folder, self.spacing = (QLineEdit() for _ in range(4))
@@ -62,6 +68,8 @@ class ProjectDialog(QDialog):
         self.images.textChanged.connect(self._suggest_folder)
         self._suggested = ""
         self._lay_out()
+        if chosen:
+            self._take_chosen()
 
     def _lay_out(self) -> None:
         names = QWidget()
@@ -102,21 +110,40 @@ class ProjectDialog(QDialog):
             super().accept()
 
     def _make(self) -> Project:
-        images_folder = _path(self.images)
-        if images_folder is None:
+        if not self.images.text().strip():
             raise ProjectError("Choose the folder with the images first.")
         folder, annotations = _path(self.folder), _path(self.annotations)
         if folder is None:
             raise ProjectError("Choose a folder for the project.")
         names = [line.strip() for line in self.landmarks.toPlainText().splitlines() if line.strip()]
         schema = LandmarkSchema.from_names(names)
-        images = find_images(images_folder)
+        images = self._find_images()
         spacing = _parse_spacing(self.spacing.text(), images)
         return create_project(folder, schema, images, annotations=annotations, spacing=spacing)
 
+    def _find_images(self) -> list[Path]:
+        """The images that were chosen before, or else those of the folder."""
+        if self._chosen and self.images.text() == self._chosen_words():
+            return distinct_images(self._chosen)
+        return find_images(_path(self.images) or Path())
+
     # ---- choosing
 
+    def _take_chosen(self) -> None:
+        """Show which images were chosen, and suggest a project beside them."""
+        beside = self._chosen[0].parent
+        self._suggest_folder(str(beside if beside.name else self._chosen[0]))
+        self.images.setText(self._chosen_words())
+        self.landmarks.setFocus()
+
+    def _chosen_words(self) -> str:
+        """What stands in the field for images that were chosen one by one; no path looks like it."""
+        first, more = self._chosen[0].name, len(self._chosen) - 1
+        return f"<{first}>" if not more else f"<{first} and {more} more>"
+
     def _suggest_folder(self, images: str) -> None:
+        if self._chosen and images == self._chosen_words():
+            return
         path = Path(images.strip())
         if self.folder.text() != self._suggested or not path.name:
             return

@@ -24,7 +24,7 @@ REGIONS_NAME, SURFACES_NAME = "Regions", "Regions in 3D"
 #: Which regions are shown besides that of one landmark.
 WAITING, EVERY, CURRENT = "waiting", "every", "current"
 #: Width of an outline in screen pixels, and how much of a skin is seen.
-_LINE_PX, _SKIN = 2.0, 0.4
+_LINE_PX, _SKIN = 2.0, 0.3
 #: Vertices of a smooth outline.
 _VERTICES = 64
 #: How long the zoom must rest before outlines get their width again, in ms.
@@ -169,7 +169,7 @@ class RegionLayer(QObject):
                 name=SURFACES_NAME,
                 opacity=_SKIN,
                 blending="translucent_no_depth",
-                shading="smooth",
+                shading="none",
                 metadata={"landmarker": "regions"},
                 **self._geometry(),
             )

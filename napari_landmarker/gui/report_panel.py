@@ -7,17 +7,14 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-from qtpy.QtCore import Qt, QUrl
+from qtpy.QtCore import QUrl, Signal
 from qtpy.QtGui import QDesktopServices
 from qtpy.QtWidgets import (
     QFileDialog,
     QFormLayout,
     QHBoxLayout,
-    QLabel,
     QLineEdit,
-    QListWidget,
-    QListWidgetItem,
+    QMenu,
     QProgressBar,
     QPushButton,
     QVBoxLayout,
@@ -27,17 +24,17 @@ from qtpy.QtWidgets import (
 from napari_landmarker.engine.errors import LandmarkerError
 from napari_landmarker.engine.project import Project, Split
 from napari_landmarker.gui.close_guard import CloseGuard
-from napari_landmarker.gui.error_table import ErrorTable
 from napari_landmarker.gui.evaluating import Reported, make_report, parse_radii, save_report
-from napari_landmarker.gui.line_plot import BLUE, LinePlot, Series
+from napari_landmarker.gui.file_choice import choose_new_file
 from napari_landmarker.gui.links import follow
 from napari_landmarker.gui.model_box import ModelBox
+from napari_landmarker.gui.rater_summary import RaterSummary
+from napari_landmarker.gui.report_export import KINDS, export, exports_of
+from napari_landmarker.gui.report_results import ReportResults
 from napari_landmarker.gui.scroll_panel import ScrollPanel, choice, wrapped
 from napari_landmarker.gui.tasks import Job, Task
 from napari_landmarker.state.session import Session
 
-#: How many of the worst images are listed.
-_WORST = 20
 _SPLITS = {
     Split.TEST: "test: images kept apart for this",
     Split.VALIDATION: "validation: images that helped to choose the model",
@@ -47,12 +44,15 @@ _SPLITS = {
 
 
 class ReportPanel(ScrollPanel):
-    """Judges a model on the annotated images of a split and shows and saves the report.
+    """Judges a model on the annotated images of a split, shows and saves the report, and compares two raters.
 
     Args:
         session: what is open.
         parent: as in Qt.
     """
+
+    looked = Signal(str)
+    """The open image is to be looked at there, at this landmark."""
 
     def __init__(self, session: Session, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -64,7 +64,10 @@ class ReportPanel(ScrollPanel):
         layout.addWidget(self.models)
         layout.addLayout(self._make_choices())
         self._make_going()
-        layout.addWidget(self._make_result(), 1000)
+        layout.addWidget(self._make_result())
+        self.raters = RaterSummary(session)
+        self.raters.opened.connect(self.open_point)
+        layout.addWidget(self.raters)
         layout.addStretch(1)
         follow(self, session.project_changed, self._project_changed)
         follow(self, session.predictions_changed, self._refresh)
@@ -94,6 +97,7 @@ class ReportPanel(ScrollPanel):
         self.make.clicked.connect(self.make_report)
         self.bar = QProgressBar()
         self.cancel = QPushButton("Cancel")
+        self.cancel.setToolTip("Stop; no report is made.")
         self.cancel.clicked.connect(self.cancel_task)
         self.told = wrapped()
         going = QHBoxLayout()
@@ -105,32 +109,25 @@ class ReportPanel(ScrollPanel):
 
     def _make_result(self) -> QWidget:
         self.result = QWidget()
-        self.headline = wrapped()
-        self.headline.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
-        self.table = ErrorTable()
-        self.curve = LinePlot("", "", y_range=(0.0, 100.0))
-        self.curve.setToolTip("How many percent of the points lie within a distance: the steeper the rise, the better.")
-        self.worst = QListWidget()
-        self.worst.setToolTip("The images with the largest errors. Click one to open it.")
-        self.worst.setMinimumHeight(self.fontMetrics().height() * 5)
-        self.worst.itemClicked.connect(self._open_case)
+        self.results = ReportResults()
+        self.results.opened.connect(self.open_point)
+        self.headline, self.table, self.curve = self.results.headline, self.results.table, self.results.curve
         self.open = QPushButton("Open report")
         self.open.setToolTip("Open the report in the web browser: one file that can be printed and passed on.")
         self.open.clicked.connect(self._open_report)
         self.save = QPushButton("Save a copy…")
         self.save.setToolTip("Write report.html, its tables as .csv and report.json into a folder of your choice.")
         self.save.clicked.connect(self._choose_folder)
+        self.export = QPushButton("Export")
+        self.export.setToolTip("Save one table or figure of the report on its own.")
+        self.export.setMenu(QMenu(self.export))
         buttons = QHBoxLayout()
-        buttons.addWidget(self.open)
-        buttons.addWidget(self.save)
+        for button in (self.open, self.save, self.export):
+            buttons.addWidget(button)
         layout = QVBoxLayout(self.result)
         layout.setContentsMargins(0, 0, 0, 0)
-        layout.addWidget(self.headline)
         layout.addLayout(buttons)
-        layout.addWidget(self.table)
-        layout.addWidget(self.curve, 2)
-        layout.addWidget(QLabel("Largest errors first"))
-        layout.addWidget(self.worst, 1)
+        layout.addWidget(self.results)
         self.result.hide()
         return self.result
 
@@ -148,6 +145,30 @@ class ReportPanel(ScrollPanel):
             return
         split = Split(self.split.currentData())
         self._start(functools.partial(make_report, project=project, model=model, split=split, radii=radii), project)
+
+    def report_on(self, split: Split) -> None:
+        """Judge the active model on a split."""
+        self.split.setCurrentIndex(self.split.findData(split.value))
+        self.make_report()
+
+    def open_point(self, case_id: str, landmark: str) -> None:
+        """Open an image at a landmark."""
+        session = self.session
+        try:
+            if session.case_id != case_id:
+                session.open_case(case_id)
+            if landmark in session.names:
+                session.set_current(landmark)
+                self.looked.emit(landmark)
+        except LandmarkerError as error:
+            session.failed.emit(str(error))
+
+    def export_one(self, what: str, path: Path) -> None:
+        """Save a table or figure of the report that is shown; ``what`` is a key of `report_export.EXPORTS`."""
+        project, reported = self.session.project, self.reported
+        if project is not None and reported is not None:
+            work = functools.partial(export, project=project, evaluation=reported.evaluation, what=what, path=path)
+            self._start(work, project)
 
     def save_copy(self, folder: Path) -> None:
         """Write the report that is shown into another folder."""
@@ -184,10 +205,13 @@ class ReportPanel(ScrollPanel):
         self.bar.setRange(0, total)
         self.bar.setValue(done)
 
-    def _returned(self, project: Project, reported: Reported) -> None:
+    def _returned(self, project: Project, outcome: Reported | Path) -> None:
         if self.session.project is not project:
             return
-        self.reported = reported
+        if isinstance(outcome, Path):
+            self.told.setText(f"Saved as {outcome.name}.")
+            return
+        self.reported = reported = outcome
         folder = reported.files.html.parent
         inside = folder.is_relative_to(project.root)
         place = (
@@ -213,26 +237,19 @@ class ReportPanel(ScrollPanel):
         self._refresh()
 
     def _show(self, reported: Reported) -> None:
-        evaluation, unit = reported.evaluation, reported.evaluation.unit
-        self.headline.setText("<br>".join([f"<b>{reported.headline}</b>", *reported.cautions]))
-        self.table.show_evaluation(evaluation)
-        errors = evaluation.errors()
-        found = np.sort(errors[np.isfinite(errors)])
-        percent = 100 * np.arange(len(found) + 1) / max(1, len(errors))
-        line = Series("points", BLUE, [0.0, *found], list(percent), steps=True)
-        self.curve.show_series([line], f"Percent of points within a distance ({unit})")
-        self.worst.clear()
-        for case in evaluation.worst_cases(_WORST):
-            far = "not found" if case.missed else f"{case.max:.1f} {unit} off"
-            item = QListWidgetItem(f"{case.case_id}: {case.worst_landmark} {far}")
-            item.setData(Qt.ItemDataRole.UserRole, case.case_id)
-            self.worst.addItem(item)
+        project, evaluation = self.session.project, reported.evaluation
+        colors = {} if project is None else {one.name: one.color for one in project.schema.landmarks}
+        self.results.show_evaluation(evaluation, reported.headline, reported.cautions, colors)
+        menu = self.export.menu()
+        menu.clear()
+        for what, title in exports_of(evaluation).items():
+            menu.addAction(title).triggered.connect(functools.partial(self._choose_file, what))
 
-    def _open_case(self, item: QListWidgetItem) -> None:
-        try:
-            self.session.open_case(item.data(Qt.ItemDataRole.UserRole))
-        except LandmarkerError as error:
-            self.session.failed.emit(str(error))
+    def _choose_file(self, what: str, _: bool = False) -> None:
+        suffix = Path(what).suffix
+        path = choose_new_file(self, "Save", what, KINDS[suffix])
+        if path is not None:
+            self.export_one(what, path if path.suffix == suffix else path.with_name(path.name + suffix))
 
     def _open_report(self) -> None:
         if self.reported is not None:
@@ -263,4 +280,5 @@ class ReportPanel(ScrollPanel):
         self.cancel.setVisible(going)
         self.told.setVisible(bool(self.told.text()))
         self.result.setVisible(self.reported is not None)
-        self.save.setEnabled(not going)
+        for button in (self.save, self.export):
+            button.setEnabled(not going)

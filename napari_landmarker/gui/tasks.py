@@ -28,10 +28,14 @@ _STACK_BYTES = 16 * 1024 * 1024
 _KEPT_ERRORS = 20_000
 
 
-def training_command(project: Path, preset: str, max_minutes: float) -> list[str]:
-    """The command that a person would type to train, with this Python and with its events as JSON lines."""
-    command = [sys.executable, "-m", "napari_landmarker", "train", str(project)]
-    return [*command, "--preset", preset, "--max-minutes", f"{max_minutes:g}", "--events", "jsonl"]
+def training_command(project: Path, how: Sequence[str]) -> list[str]:
+    """The command that a person would type to train, with this Python and with its events as JSON lines.
+
+    Args:
+        project: the project's folder.
+        how: the options, such as ``("--preset", "auto")``.
+    """
+    return [sys.executable, "-m", "napari_landmarker", "train", str(project), *how, "--events", "jsonl"]
 
 
 class TrainingProcess(QObject):

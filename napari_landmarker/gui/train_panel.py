@@ -9,7 +9,8 @@ from qtpy.QtGui import QShowEvent
 from qtpy.QtWidgets import QHBoxLayout, QProgressBar, QPushButton, QWidget
 
 from napari_landmarker.engine.errors import LandmarkerError
-from napari_landmarker.engine.project import Split
+from napari_landmarker.engine.project import Project, Split
+from napari_landmarker.engine.train.presets import write_config
 from napari_landmarker.gui.annotated_counts import AnnotatedCounts
 from napari_landmarker.gui.close_guard import CloseGuard
 from napari_landmarker.gui.links import follow
@@ -17,11 +18,12 @@ from napari_landmarker.gui.loss_plot import LossPlot
 from napari_landmarker.gui.scroll_panel import ScrollPanel, wrapped
 from napari_landmarker.gui.tasks import TrainingProcess, training_command
 from napari_landmarker.gui.train_choices import TrainChoices
+from napari_landmarker.gui.train_words import counted, told
 from napari_landmarker.state.session import Session
-from napari_landmarker.state.training import TrainingRun, TrainingState, duration
+from napari_landmarker.state.training import TrainingRun, TrainingState, cut_off_run, discard_run, resumed_run
 
-#: What a run computes on, in words.
-_DEVICES = {"cpu": "processor", "cuda": "graphics card", "mps": "graphics processor"}
+#: What a person set by hand is written into this file of the folder of the runs, to train with it.
+SETTINGS = "settings.yaml"
 
 
 class TrainPanel(ScrollPanel):
@@ -36,6 +38,8 @@ class TrainPanel(ScrollPanel):
 
     model_chosen = Signal(str)
     """A person wants to use the model that was trained; it is the session's active model already."""
+    report_wanted = Signal(str)
+    """A person wants to see the errors of the active model on the images of this split."""
 
     def __init__(self, session: Session, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -43,6 +47,7 @@ class TrainPanel(ScrollPanel):
         self.process: TrainingProcess | None = None
         self._run: TrainingRun | None = None
         self._trained_on = Path()
+        self._cut_off: str | None = None
         self._counts = AnnotatedCounts(session, self)
         self._counts.counted.connect(self._refresh)
         self.choices = TrainChoices(session)
@@ -51,6 +56,7 @@ class TrainPanel(ScrollPanel):
         layout = self.body
         layout.addWidget(self.choices)
         layout.addWidget(self.numbers)
+        layout.addLayout(self._make_resume())
         layout.addLayout(self._buttons)
         layout.addWidget(self.state)
         layout.addWidget(self.bar)
@@ -86,24 +92,58 @@ class TrainPanel(ScrollPanel):
         self.use = QPushButton("Use this model")
         self.use.setToolTip("Make it the model that predicts, and go on to the predictions.")
         self.use.clicked.connect(self._use)
+        self.errors = QPushButton("Look at its errors")
+        self.errors.clicked.connect(self._look)
         self._result_row = QHBoxLayout()
         self._result_row.addWidget(self.use)
+        self._result_row.addWidget(self.errors)
         self._result_row.addStretch(1)
         self.plot = LossPlot()
+
+    def _make_resume(self) -> QHBoxLayout:
+        self.resume = QPushButton()
+        self.resume.setToolTip("Go on with this training where it was cut off, with the time that it had left.")
+        self.resume.clicked.connect(self.resume_training)
+        self.discard = QPushButton("Discard it")
+        self.discard.setToolTip("Throw away what this training has learnt.")
+        self.discard.clicked.connect(self.discard_cut_off)
+        row = QHBoxLayout()
+        row.addWidget(self.resume, 1)
+        row.addWidget(self.discard)
+        return row
 
     # ---- what a person does
 
     def start_training(self) -> None:
-        """Start a run with the chosen preset and time limit."""
+        """Start a run as it was chosen, within the time limit."""
         project = self.session.project
-        if project is None or TrainingProcess.active() is not None:
+        if project is None:
             return
-        run = TrainingRun(self.choices.preset, self.choices.minutes.value())
-        process = TrainingProcess(run, project.root, self._command(project.root))
-        self._watch(process)
-        CloseGuard.watch(self.window())
-        process.start()
-        self._refresh()
+        own = self.choices.own
+        try:
+            if own is not None:
+                write_config(project.runs_dir / SETTINGS, own)
+        except LandmarkerError as error:
+            self.session.failed.emit(str(error))
+        else:
+            preset = self.choices.preset if own is None else own.preset
+            self._begin(project, TrainingRun(preset, self.choices.minutes.value()), self._how(project.runs_dir))
+
+    def resume_training(self) -> None:
+        """Go on with the run that was cut off."""
+        project = self.session.project
+        if project is not None and self._cut_off is not None:
+            self._begin(project, resumed_run(project, self._cut_off), ["--resume", "--run", self._cut_off])
+
+    def discard_cut_off(self) -> None:
+        """Throw the run away that was cut off."""
+        project = self.session.project
+        if project is not None and self._cut_off is not None:
+            try:
+                discard_run(project, self._cut_off)
+            except LandmarkerError as error:
+                self.session.failed.emit(str(error))
+            self._look_for_cut_off()
 
     def stop_training(self) -> None:
         """End the run and keep the best model so far."""
@@ -122,13 +162,34 @@ class TrainPanel(ScrollPanel):
         super().showEvent(event)
         self._count()
 
-    def _command(self, project: Path) -> list[str]:
-        return training_command(project, self.choices.preset, self.choices.minutes.value())
+    def _how(self, runs: Path) -> list[str]:
+        """The options of the command that say what was chosen."""
+        chosen = ["--preset", self.choices.preset]
+        if self.choices.own is not None:
+            chosen = ["--config", str(runs / SETTINGS)]
+        return [*chosen, "--max-minutes", f"{self.choices.minutes.value():g}"]
+
+    def _begin(self, project: Project, run: TrainingRun, how: list[str]) -> None:
+        if TrainingProcess.active() is not None:
+            return
+        process = TrainingProcess(run, project.root, training_command(project.root, how))
+        self._watch(process)
+        CloseGuard.watch(self.window())
+        process.start()
+        self._look_for_cut_off()
 
     def _project_changed(self) -> None:
         if self.process is None:
             self._run = None
+        self._look_for_cut_off()
         self._count()
+
+    def _look_for_cut_off(self) -> None:
+        """Find out whether there is a run to go on with; while one is going on there is none."""
+        project = self.session.project
+        going = TrainingProcess.active() is not None
+        self._cut_off = None if project is None or going else cut_off_run(project)
+        self._refresh()
 
     def _count(self, *_: object) -> None:
         self._counts.stop()
@@ -153,17 +214,30 @@ class TrainPanel(ScrollPanel):
                 self.session.refresh_models(run.model if self.session.model is None else None)
             except LandmarkerError as error:
                 self.session.failed.emit(str(error))
-        self._refresh()
+        self._look_for_cut_off()
 
     def _use(self) -> None:
-        if self._run is None:
-            return
+        if self._run is not None and self._activate(self._run.model):
+            self.model_chosen.emit(self._run.model)
+
+    def _look(self) -> None:
+        split = self._judged_on()
+        if self._run is not None and split is not None and self._activate(self._run.model):
+            self.report_wanted.emit(split.value)
+
+    def _activate(self, model: str) -> bool:
+        """Make a model the active one; whether that worked."""
         try:
-            self.session.refresh_models(self._run.model)
+            self.session.refresh_models(model)
         except LandmarkerError as error:
             self.session.failed.emit(str(error))
-        else:
-            self.model_chosen.emit(self._run.model)
+            return False
+        return True
+
+    def _judged_on(self) -> Split | None:
+        """The best images there are to judge a model on: those of the test split, else of the validation split."""
+        counts = self._counts.counts
+        return next((split for split in (Split.TEST, Split.VALIDATION) if counts[split]), None)
 
     def _is_here(self) -> bool:
         """Whether the run belongs to the project that is open."""
@@ -186,16 +260,35 @@ class TrainPanel(ScrollPanel):
         self.stop.setEnabled(not asked)
         self.cancel.setEnabled(run is None or run.state is not TrainingState.CANCELLING)
         self.bar.setVisible(running)
+        self._show_bar(run, asked)
+        where = "" if self._is_here() else f"Project '{self._trained_on.name}': "
+        self.state.setText("" if run is None else where + told(run))
+        self.state.setVisible(run is not None)
+        ready = run is not None and run.state is TrainingState.FINISHED
+        self._show_offers(not running and ready and self._is_here())
+        self.plot.setVisible(run is not None)
+        self.plot.show_run(run)
+
+    def _show_bar(self, run: TrainingRun | None, asked: bool) -> None:
+        """How far the run is, or its calibration; where nobody knows, the bar runs to and fro."""
+        if run is not None and run.calibrating is not None:
+            self.bar.setRange(0, run.calibrating[1])
+            self.bar.setValue(run.calibrating[0])
+            return
         busy = run is None or run.state is TrainingState.STARTING or asked
         self.bar.setRange(0, 0 if busy else 1000)
         self.bar.setValue(0 if run is None else round(1000 * run.fraction))
-        where = "" if self._is_here() else f"Project '{self._trained_on.name}': "
-        self.state.setText("" if run is None else where + _told(run))
-        self.state.setVisible(run is not None)
-        ready = run is not None and run.state is TrainingState.FINISHED
-        self.use.setVisible(not running and ready and self._is_here())
-        self.plot.setVisible(run is not None)
-        self.plot.show_run(run)
+
+    def _show_offers(self, ready: bool) -> None:
+        """What can be done with a finished model, or with a run that was cut off."""
+        split = self._judged_on()
+        self.use.setVisible(ready)
+        self.errors.setVisible(ready and split is not None)
+        which = "" if split is None else f"the {split.value} split, which it did not learn from"
+        self.errors.setToolTip(f"Make the report of this model on the images of {which}.")
+        for button in (self.resume, self.discard):
+            button.setVisible(self._cut_off is not None)
+        self.resume.setText(f"Go on with '{self._cut_off}', which was cut off")
 
     def _reason(self) -> str:
         """Why nothing can be trained, or nothing."""
@@ -211,43 +304,4 @@ class TrainPanel(ScrollPanel):
         """What a run would learn from."""
         if self._counts.busy:
             return "Counting the annotated images…"
-        counts = self._counts.counts
-        learns = f"Learns from {_images(counts[Split.TRAIN])}."
-        few = "That is" if counts[Split.TRAIN] == 1 else "They are"
-        if counts[Split.VALIDATION] == 0:
-            held_out = counts[Split.TRAIN] >= 5
-            return f"{learns} " + (
-                "About one in seven of them is held out, to check the model on images it does not learn from."
-                if held_out
-                else f"{few} too few to hold some out, so the error on new images will not be known."
-            )
-        return f"{learns} Checks itself on {_images(counts[Split.VALIDATION])} that it does not learn from."
-
-
-def _told(run: TrainingRun) -> str:
-    """Where a run is, in a sentence or two."""
-    if run.state is TrainingState.FAILED:
-        return run.message
-    if run.state is TrainingState.CANCELLED:
-        return "The training was cancelled; no model was kept."
-    if run.state is TrainingState.CANCELLING:
-        return "Cancelling…"
-    if run.state is TrainingState.STOPPING:
-        return "Stopping, and saving the best model so far…"
-    if run.state is TrainingState.STARTING:
-        return "Starting: reading the images…"
-    if run.state is TrainingState.FINISHED:
-        error = "" if run.validation_error is None else _error(run.validation_error, run.unit)
-        return f"The model '{run.model}' is ready{' (stopped early)' if run.stopped else ''}.{error}"
-    left = "Finishing…" if run.remaining_s is None else f"{duration(run.remaining_s).capitalize()} left."
-    best = "" if run.best is None or run.best.validation_error is None else _error(run.best.validation_error, run.unit)
-    device = f" on the {_DEVICES.get(run.device, run.device)}" if run.device else ""
-    return f"Training '{run.model}'{device}. {left}{best.replace('Mean', 'Best mean')}"
-
-
-def _error(error: float, unit: str) -> str:
-    return f" Mean error on validation images: {error:.3g} {unit}."
-
-
-def _images(count: int) -> str:
-    return f"{count} annotated image" + ("" if count == 1 else "s")
+        return counted(self._counts.counts)

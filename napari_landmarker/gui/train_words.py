@@ -30,15 +30,14 @@ def counted(counts: Mapping[Split, int]) -> str:
     if validation:
         sentences.append(f"Checks itself on {_images(validation)} that it does not learn from.")
     elif train >= ENOUGH_TO_HOLD_OUT:
-        sentences.append(
-            "About one in seven of them is held out, to check the model on images it does not learn from."
-        )
+        sentences.append("About one in seven of them is held out, to check the model on images it does not learn from.")
     else:
         few = "That is" if train == 1 else "They are"
         sentences.append(f"{few} too few to hold some out, so the error on new images will not be known.")
     calibration, test = counts[Split.CALIBRATION], counts[Split.TEST]
     if calibration:
-        sentences.append(f"Then {_images(calibration)} of the calibration split tell how large its regions must be.")
+        tell = "tells" if calibration == 1 else "tell"
+        sentences.append(f"Then {_images(calibration)} of the calibration split {tell} how large its regions must be.")
     if test:
         stay = "stays" if test == 1 else "stay"
         sentences.append(f"{_images(test)} of the test split {stay} untouched, for the report.")

@@ -2,30 +2,44 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from napari.viewer import Viewer
-from qtpy.QtWidgets import QStackedWidget, QTabWidget, QVBoxLayout, QWidget
+from qtpy.QtCore import QTimer
+from qtpy.QtWidgets import QAction, QStackedWidget, QTabWidget, QVBoxLayout, QWidget
 
-from napari_landmarker.engine.project import Project
+from napari_landmarker.engine.io.images import distinct_images
+from napari_landmarker.engine.io.paths import whole_path
+from napari_landmarker.engine.project import Project, Split
+from napari_landmarker.gui.access_banner import AccessBanner
 from napari_landmarker.gui.annotate_panel import AnnotatePanel
 from napari_landmarker.gui.canvas import CanvasTool
+from napari_landmarker.gui.conflict import ConflictBanner
+from napari_landmarker.gui.diagnostics import Messages, copy_diagnostics
+from napari_landmarker.gui.drop import Dropped, DropTarget, Kind
 from napari_landmarker.gui.file_choice import choose_folder
 from napari_landmarker.gui.layers import CaseLayers
 from napari_landmarker.gui.links import follow
-from napari_landmarker.gui.messages import reports, tell, tell_error
+from napari_landmarker.gui.measure_panel import MeasurePanel
+from napari_landmarker.gui.messages import reports, tell, tell_error, tell_warning
 from napari_landmarker.gui.predict_panel import PredictPanel
-from napari_landmarker.gui.project_bar import ProjectActions, ProjectBar, StartPage
+from napari_landmarker.gui.project_bar import ProjectActions, ProjectBar
 from napari_landmarker.gui.project_dialog import ProjectDialog
+from napari_landmarker.gui.rater_bar import RaterBar
+from napari_landmarker.gui.rater_layer import RaterLayer
 from napari_landmarker.gui.report_panel import ReportPanel
 from napari_landmarker.gui.samples import open_sample
 from napari_landmarker.gui.save_guard import SaveGuard
+from napari_landmarker.gui.start_page import StartPage
 from napari_landmarker.gui.train_panel import TrainPanel
+from napari_landmarker.gui.upkeep import Upkeep
 from napari_landmarker.state.session import Session
 
 _NO_PROJECT = "Open or create a project first."
 _TAB_TIPS = (
     "Place, correct and accept landmarks.",
+    "See the angles, distances and ratios between landmarks.",
     "Teach a model from the landmarks that are placed.",
     "Let a model place the landmarks.",
     "See how far the model is from what was annotated.",
@@ -44,13 +58,19 @@ class LandmarkerWidget(QWidget):
         super().__init__(parent)
         self.viewer = viewer
         self.session = Session()
+        self.messages = Messages(self.session)
         self.layers = CaseLayers(viewer, self.session)
         self.canvas = CanvasTool(viewer, self.session, self.layers)
+        self.other_rater = RaterLayer(viewer, self.session, self.layers)
         self.bar = ProjectBar(self.session)
+        self.raters = RaterBar(self.session)
+        self.access = AccessBanner(self.session)
+        self.conflicts = ConflictBanner(self.session)
         self.start = StartPage()
         self.annotate = AnnotatePanel(self.session, self.canvas.actions)
+        self.measure = MeasurePanel(self.session, self.canvas.actions)
         self.train = TrainPanel(self.session)
-        self.predict = PredictPanel(self.session, viewer)
+        self.predict = PredictPanel(self.session, viewer, self.layers)
         self.report = ReportPanel(self.session)
         self.first = QStackedWidget()
         self.first.addWidget(self.start)
@@ -58,6 +78,7 @@ class LandmarkerWidget(QWidget):
         self.tabs = QTabWidget()
         for page, title in (
             (self.first, "Annotate"),
+            (self.measure, "Measure"),
             (self.train, "Train"),
             (self.predict, "Predict"),
             (self.report, "Report"),
@@ -65,16 +86,29 @@ class LandmarkerWidget(QWidget):
             self.tabs.addTab(page, title)
         layout = QVBoxLayout(self)
         layout.addWidget(self.bar)
+        layout.addWidget(self.access)
+        layout.addWidget(self.conflicts)
+        layout.addWidget(self.raters)
         layout.addWidget(self.tabs, 1)
-        self.setMinimumWidth(400)
+        self.setMinimumWidth(self.fontMetrics().averageCharWidth() * 56)
+        self.upkeep = Upkeep(self.session, self)
+        self.drop = DropTarget(self, self.session)
+        self.drop.dropped.connect(self.open_dropped)
+        self._add_help()
         for actions in (self.bar.actions_, self.start.actions_):
             self._connect(actions)
+        self.measure.edit_wanted.connect(lambda: self.annotate.schema.edit(measurements=True))
         self.train.model_chosen.connect(lambda _: self.tabs.setCurrentWidget(self.predict))
+        self.train.report_wanted.connect(self._report_on)
+        self.report.looked.connect(self.layers.bring_into_view)
         follow(self, self.session.project_changed, self._project_changed)
         follow(self, self.session.failed, tell_error)
         self._guard = SaveGuard(self.session, self)
-        session, layers, canvas = self.session, self.layers, self.canvas
-        self.destroyed.connect(lambda: (canvas.close(), layers.close(), session.leave()))
+        session, layers, canvas, other = self.session, self.layers, self.canvas, self.other_rater
+        messages = self.messages
+        self.destroyed.connect(
+            lambda: (messages.close(), other.close(), canvas.close(), layers.close(), session.leave())
+        )
         self._project_changed()
 
     # ---- projects
@@ -93,18 +127,64 @@ class LandmarkerWidget(QWidget):
         self.session.open_project(project)
         tell(f"The sample project lies in {project.root}.")
 
-    def new_project(self) -> None:
-        """Ask for a new project and open it."""
-        dialog = ProjectDialog(self)
+    def new_project(self, images: Sequence[Path] = ()) -> None:
+        """Ask for a new project, of these images if they are chosen already, and open it."""
+        dialog = ProjectDialog(self, images)
         dialog.exec()
         dialog.deleteLater()
         if dialog.project is not None:
             self._take(dialog.project)
 
+    @reports
+    def open_dropped(self, dropped: Dropped) -> None:
+        """Open what was dropped on napari as what it is, or say that it is nothing this program knows."""
+        first, more = dropped.paths[0], len(dropped.paths) - 1
+        has_project = self.session.project is not None
+        if dropped.kind is Kind.PROJECT:
+            self.open_project(first)
+        elif dropped.kind is Kind.UNKNOWN:
+            others = f" and {more} more" if more else ""
+            tell_warning(
+                f"{first.name}{others} cannot be opened here: drop images, annotation files, a project or a model."
+            )
+        elif dropped.kind is Kind.IMAGES and not has_project:
+            QTimer.singleShot(0, lambda: self.new_project(dropped.paths))  # the drop ends before a dialog begins
+        elif dropped.kind is Kind.IMAGES:
+            self._add_images(dropped.paths)
+        elif not has_project:
+            tell_warning(f"Open or create a project first: {first.name} can then be dropped on it.")
+        elif dropped.kind is Kind.ANNOTATIONS:
+            for path in dropped.paths:
+                self.annotate.exchange.import_from(path)
+        else:
+            self.tabs.setCurrentWidget(self.predict)
+            self.predict.opener.open_model(first)
+
     # ---- inside
 
+    def _add_images(self, paths: Sequence[Path]) -> None:
+        """Add images to the project, and open the first of them, which may have been there already."""
+        project, images = self.session.project, distinct_images(paths)
+        assert project is not None
+        added = self.session.add_images(images)
+        known = {project.image_path(case.id): case.id for case in project.cases}
+        shown = added[0].id if added else known.get(whole_path(images[0]))
+        if shown is not None and shown != self.session.case_id:
+            self.session.open_case(shown)
+        count = "One image was" if len(added) == 1 else f"{len(added)} images were"
+        tell(f"{count} added to the project." if added else "All of these images are in the project already.")
+
+    def _add_help(self) -> None:
+        """Entries in this widget's menu and in napari's *Help*, for as long as the widget is there."""
+        messages = self.messages
+        self.copy_diagnostics = QAction("Copy diagnostics of Landmarker", self)
+        self.copy_diagnostics.setToolTip("Versions, device and the last messages, without names, paths or images.")
+        self.copy_diagnostics.triggered.connect(lambda _=False: copy_diagnostics(messages))
+        self.bar.menu.addAction(self.copy_diagnostics)
+        self.viewer.window.help_menu.addAction(self.copy_diagnostics)
+
     def _connect(self, actions: ProjectActions) -> None:
-        actions.new_wanted.connect(self.new_project)
+        actions.new_wanted.connect(lambda: self.new_project())
         actions.open_wanted.connect(self._choose_project)
         actions.sample_wanted.connect(self.open_sample)
 
@@ -116,6 +196,10 @@ class LandmarkerWidget(QWidget):
     @reports
     def _take(self, project: Project) -> None:
         self.session.open_project(project)
+
+    def _report_on(self, split: str) -> None:
+        self.tabs.setCurrentWidget(self.report)
+        self.report.report_on(Split(split))
 
     def _project_changed(self) -> None:
         has_project = self.session.project is not None

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import errno
+from collections.abc import Callable
 
 from napari_landmarker.engine.errors import LandmarkerError, ProjectError
+from napari_landmarker.engine.io.image import Image
 from napari_landmarker.engine.landmarks import LandmarkSet
 from napari_landmarker.engine.predict.usable import default_model
 from napari_landmarker.engine.project import Project
@@ -24,12 +26,14 @@ class SessionCore(OpenCase):
     Attributes:
         images: the images of the project as they are read ahead, or None.
         lock_owner: why nothing can be written in this project, in one sentence, or None.
+        read_image: how a case's image is taken from `images`; a window may wait for it in its own way.
     """
 
     def __init__(self) -> None:
         super().__init__()
         self.images: ImageCache | None = None
         self.lock_owner: str | None = None
+        self.read_image: Callable[[ImageCache, str], Image] = ImageCache.image
         self._lock: ProjectLock | None = None
 
     # ---- project
@@ -128,7 +132,7 @@ class SessionCore(OpenCase):
             LandmarkerError: if image or annotations cannot be read; the case that was open stays open.
         """
         project, work = self._need_project()
-        image = (self.images or ImageCache(project)).image(case_id)
+        image = self.read_image(self.images or ImageCache(project), case_id)
         annotations = work.store.get(case_id)
         predictions = self._predictions_of(case_id)
         kept = None if self.mode is LabelMode.SEQUENTIAL else self.current

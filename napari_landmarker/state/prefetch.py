@@ -50,6 +50,14 @@ class ImageCache:
         with self._changed:
             return self._found(case_id) is not None
 
+    def file_bytes(self, case_id: str) -> int:
+        """Size of the file of an image, or of all in its folder; 0 if it is not there."""
+        path = self._project.image_path(case_id)
+        try:
+            return sum(file.stat().st_size for file in path.iterdir()) if path.is_dir() else path.stat().st_size
+        except OSError:
+            return 0
+
     def image(self, case_id: str) -> Image:
         """The image of a case, from memory or from its file; ImageError if it cannot be read."""
         with self._changed:

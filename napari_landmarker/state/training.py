@@ -10,7 +10,6 @@ import csv
 import json
 from dataclasses import dataclass
 from enum import StrEnum
-from pathlib import Path
 from typing import Any
 
 from psygnal import Signal

@@ -13,6 +13,7 @@ import pytest
         "CONTRIBUTING.md",
         "CHANGELOG.md",
         "docs/formats.md",
+        "docs/guide.md",
         "docs/images.md",
         "docs/datasets.md",
         "docs/models.md",

@@ -41,6 +41,7 @@ def open_fresh(canvas: Canvas, folder: Path, schema: LandmarkSchema, images: lis
     clean(canvas.widget)
     canvas.widget.session.open_project(create_project(folder, schema, images))
     canvas.viewer.reset_view()
+    canvas.native.setFocus()
     QApplication.processEvents()
     return canvas
 

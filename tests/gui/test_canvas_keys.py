@@ -225,15 +225,16 @@ def test_b_locks_the_point_under_the_mouse_so_that_nothing_changes_it(
 
 def test_shift_b_locks_all_that_is_done_and_the_table_shows_it(flat: Canvas) -> None:
     session, table = flat.widget.session, flat.widget.annotate.landmarks
+    lock = table.model().columnCount() - 1
     flat.click((30, 30))
     flat.key(K.Key_G)
     flat.key(K.Key_B, SHIFT)
     assert [session.locked(name) for name in NAMES] == [True, True, False]
-    marks = [table.model().index(row, 3).data(Qt.ItemDataRole.DecorationRole) is not None for row in range(3)]
+    marks = [table.model().index(row, lock).data(Qt.ItemDataRole.DecorationRole) is not None for row in range(3)]
     assert marks == [True, True, False]
     flat.key(K.Key_B, SHIFT)
     assert not any(session.locked(name) for name in NAMES)
-    rect = table.visualRect(table.model().index(0, 3))
+    rect = table.visualRect(table.model().index(0, lock))
     QTest.mouseClick(table.viewport(), Qt.MouseButton.LeftButton, pos=rect.center())
     assert session.locked("nasion")
 

@@ -90,7 +90,7 @@ def test_overlay_lies_on_the_image(
     assert viewer.layers.index(heat) == viewer.layers.index(image) + 1
     assert viewer.layers.selection.active is widget.layers.points
     assert viewer.dims.nsteps == steps
-    heat_point = widget.predict.heatmap
+    heat_point = widget.predict.heatmaps.layer
     heat_point.which = "nasion"
     heat_point.refresh()
     world = np.array(heat.data_to_world(centre_of_mass(heat.data)))
@@ -110,24 +110,24 @@ def test_one_all_or_the_current_landmark(widget: LandmarkerWidget, viewer: Viewe
     def peaks() -> int:
         return int((heat.data > 0.9 * heat.data.max()).any(axis=1).sum())
 
-    choices = [panel.which_heatmap.itemData(row) for row in range(panel.which_heatmap.count())]
+    choices = [panel.heatmaps.which.itemData(row) for row in range(panel.heatmaps.which.count())]
     assert choices == [ALL, CURRENT, *project_2d.schema.names]
     both = peaks()
-    panel.which_heatmap.setCurrentIndex(choices.index("sella"))
+    panel.heatmaps.which.setCurrentIndex(choices.index("sella"))
     assert heat.data.shape == place(prediction.heatmaps[1], prediction.to_heatmap)[0].shape
     assert np.array_equal(heat.data, place(prediction.heatmaps[1], prediction.to_heatmap)[0])
     assert peaks() < both
-    panel.which_heatmap.setCurrentIndex(choices.index("menton"))
+    panel.heatmaps.which.setCurrentIndex(choices.index("menton"))
     assert not heat.data.any()
-    panel.which_heatmap.setCurrentIndex(choices.index(CURRENT))
+    panel.heatmaps.which.setCurrentIndex(choices.index(CURRENT))
     session.set_current("nasion")
     assert np.array_equal(heat.data, place(prediction.heatmaps[0], prediction.to_heatmap)[0])
-    panel.opacity.setValue(30)
+    panel.heatmaps.opacity.setValue(30)
     assert heat.opacity == pytest.approx(0.3)
-    panel.show_heatmap.setChecked(False)
+    panel.heatmaps.shown.setChecked(False)
     assert not heat.visible
-    panel.show_heatmap.setChecked(True)
+    panel.heatmaps.shown.setChecked(True)
     assert heat.visible
     session.next_case()
     assert not heat.visible
-    assert not panel.show_heatmap.isEnabled()
+    assert not panel.heatmaps.shown.isEnabled()

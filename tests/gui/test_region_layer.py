@@ -1,4 +1,4 @@
-"""Regions on the screen: drawn from a calibrated model, as large as the slider says, and honest where there are none."""
+"""Regions on the screen: of a calibrated model, as large as the slider says, and honest where there are none."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def open_project(widget: LandmarkerWidget, project: Project, qtbot: QtBot) -> Re
     widget.session.open_project(project)
     widget.tabs.setCurrentWidget(widget.predict)
     box = widget.predict.regions
-    qtbot.waitUntil(lambda: box.model is not None and box.task is None, timeout=10_000)
+    qtbot.waitUntil(lambda: box.model is not None and box.keeping.task is None, timeout=10_000)
     return box
 
 
@@ -164,7 +164,7 @@ def test_a_model_that_was_not_calibrated_says_so_and_shows_none(
     assert box.promise.text().startswith("The model 'auto-1' was not calibrated, so it cannot promise regions")
     assert REGIONS_NAME not in viewer.layers
     assert not box.slider.isEnabled()
-    assert box.calibrate.text() == "Calibrate"
+    assert box.keeping.calibrate.text() == "Calibrate"
 
 
 def test_too_few_images_are_said_instead_of_drawn(
@@ -241,16 +241,16 @@ def test_it_is_said_whether_corrected_images_still_lie_inside(
 ) -> None:
     calibrate(project_2d)
     box = open_project(widget, project_2d, qtbot)
-    assert box.still.text() == "No other image has been predicted and corrected yet to see whether they hold."
+    assert box.keeping.still.text() == "No other image has been predicted and corrected yet to see whether they hold."
     session, last = widget.session, project_2d.cases[-1].id
     session.set_split(last, Split.TEST)
     session.open_case(last)
     session.take_prediction(last, said(widget, POINTS_2D))
     session.move("nasion", (41.0, 70.0))
     session.move("sella", (20.0, 20.0))
-    press(qtbot, box.check)
-    qtbot.waitUntil(lambda: box.task is None, timeout=10_000)
-    assert box.still.text().startswith("At 95%, in 1 corrected image: 1 of 2 points lie inside their regions")
+    press(qtbot, box.keeping.check)
+    qtbot.waitUntil(lambda: box.keeping.task is None, timeout=10_000)
+    assert box.keeping.still.text().startswith("At 95%, in 1 corrected image: 1 of 2 points lie inside their regions")
 
 
 def test_recalibrate_learns_from_the_calibration_split_as_the_command_does(
@@ -260,8 +260,8 @@ def test_recalibrate_learns_from_the_calibration_split_as_the_command_does(
     for case in project_2d.cases:
         project_2d.set_split(case.id, Split.TEST)
     box = open_project(widget, project_2d, qtbot)
-    press(qtbot, box.calibrate)
-    qtbot.waitUntil(lambda: box.task is None, timeout=60_000)
+    press(qtbot, box.keeping.calibrate)
+    qtbot.waitUntil(lambda: box.keeping.task is None, timeout=60_000)
     assert told == [
         "No case is in the calibration split, so this model cannot promise regions: put at least 19 annotated cases "
         "there and calibrate it."
@@ -271,12 +271,12 @@ def test_recalibrate_learns_from_the_calibration_split_as_the_command_does(
     for name in NAMES:
         session.set_current(name)
         session.place((30.0, 40.0))
-    press(qtbot, box.calibrate)
-    qtbot.waitUntil(lambda: box.task is None and box.model.calibration is not None, timeout=60_000)
+    press(qtbot, box.keeping.calibrate)
+    qtbot.waitUntil(lambda: box.keeping.task is None and box.model.calibration is not None, timeout=60_000)
     assert box.model.calibration.count == 1
     assert stored_calibration(project_2d.model_path("auto-1")).calibration.count == 1
-    assert box.still.text().startswith("Calibrated on 1 image of the calibration split")
-    assert box.calibrate.text() == "Recalibrate"
+    assert box.keeping.still.text().startswith("Calibrated on 1 image of the calibration split")
+    assert box.keeping.calibrate.text() == "Recalibrate"
     # a corrected image that the model has not met can be calibrated on too, if a person says so
     monkeypatch.setattr("napari_landmarker.gui.calibrating._met", lambda project, regions: frozenset())
     other = project_2d.cases[1].id
@@ -284,15 +284,18 @@ def test_recalibrate_learns_from_the_calibration_split_as_the_command_does(
     session.open_case(other)
     session.take_prediction(other, said(widget, POINTS_2D))
     session.accept_all()
-    press(qtbot, box.check)
-    qtbot.waitUntil(lambda: box.task is None, timeout=10_000)
+    press(qtbot, box.keeping.check)
+    qtbot.waitUntil(lambda: box.keeping.task is None, timeout=10_000)
     asked: list[int] = []
+
+    def ask(answer: bool | None, count: int) -> bool | None:
+        asked.append(count)
+        return answer
+
     for answer, count in ((None, 1), (False, 1), (True, 2)):
-        monkeypatch.setattr(
-            box, "ask", functools.partial(lambda n, answer: (asked.append(n), answer)[1], answer=answer)
-        )
-        press(qtbot, box.calibrate)
-        qtbot.waitUntil(lambda: box.task is None, timeout=60_000)
+        monkeypatch.setattr(box.keeping, "ask", functools.partial(ask, answer))
+        press(qtbot, box.keeping.calibrate)
+        qtbot.waitUntil(lambda: box.keeping.task is None, timeout=60_000)
         assert box.model.calibration.count == count
     assert asked == [1, 1, 1]
     assert session.project.case(other).split is Split.CALIBRATION

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -17,17 +18,20 @@ from qtpy.QtWidgets import QWidget
 from napari_landmarker.engine.landmarks import LandmarkStatus
 from napari_landmarker.engine.project import Project, Split
 from napari_landmarker.engine.train.planner import plan_config
-from napari_landmarker.engine.train.presets import PRESETS
+from napari_landmarker.engine.train.presets import PRESETS, read_config
 from napari_landmarker.gui.close_guard import Answer, CloseGuard
 from napari_landmarker.gui.save_guard import SaveGuard
 from napari_landmarker.gui.tasks import TrainingProcess
 from napari_landmarker.gui.train_panel import TrainPanel
+from napari_landmarker.gui.train_settings import TrainSettings
+from napari_landmarker.gui.train_words import WHEN
 from napari_landmarker.gui.widget import LandmarkerWidget
 from napari_landmarker.state.session import Session
 from napari_landmarker.state.training import TrainingState
 
 EVENTS = """
-import json, sys, time
+import json, pathlib, sys, time
+pathlib.Path(__file__).with_suffix(".args").write_text(json.dumps(sys.argv[1:]))
 def say(**event): print(json.dumps(event), flush=True)
 say(event="started", model="auto-1", preset="auto", device="cpu", n_train=2, n_validation=1, unit="px", max_minutes=1)
 for step in range(1, 4):
@@ -102,7 +106,7 @@ def fake_run(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[[str],
         path = tmp_path / "fake_run.py"
         path.write_text(script, encoding="utf-8")
         monkeypatch.setattr(
-            "napari_landmarker.gui.train_panel.training_command", lambda *_: [sys.executable, str(path)]
+            "napari_landmarker.gui.train_panel.training_command", lambda _, how: [sys.executable, str(path), *how]
         )
 
     return use
@@ -174,14 +178,12 @@ def test_automatic_is_the_plain_choice_and_the_others_are_told_in_words(panel: T
     for row, name in enumerate(names):
         choices.methods.setCurrentIndex(row)
         assert choices.preset == name
-        assert choices.description.text() == PRESETS[name].description
+        assert choices.description.text() == f"{PRESETS[name].description} {WHEN[name]}"
         assert choices.methods.currentText() == PRESETS[name].title
     assert not choices.explain.isVisible()
     choices.choose("static")
     choices.minutes.setValue(2.5)
-    command = panel._command(Path("project"))
-    assert command[command.index("--preset") + 1] == "static"
-    assert command[command.index("--max-minutes") + 1] == "2.5"
+    assert panel._how(Path("runs")) == ["--preset", "static", "--max-minutes", "2.5"]
     choices.choose("auto")
     assert choices.preset == "auto"
 
@@ -357,3 +359,144 @@ def test_a_run_says_which_project_it_belongs_to_when_another_one_is_open(
     widget.tabs.setCurrentWidget(panel)
     assert not panel.state.isVisible()
     assert told == []
+
+
+def test_settings_of_ones_own_are_trained_with_and_can_be_forgotten(
+    panel: TrainPanel, qtbot: QtBot, fake_run: Callable[..., None], tmp_path: Path
+) -> None:
+    fake_run()
+    choices, base = panel.choices, PRESETS["static"].config
+    assert base is not None
+    choices.choose("static")
+    own = base.changed(preset="own", validations=7)
+    choices.use_settings(own, base)
+    assert choices.changes.text() == "With settings of your own: validations: 7."
+    choices.minutes.setValue(2)
+    click(qtbot, panel.start)
+    qtbot.waitUntil(lambda: bool(panel.process.run.curve), timeout=10_000)
+    settings = panel.session.project.runs_dir / "settings.yaml"
+    args = json.loads((tmp_path / "fake_run.args").read_text())
+    assert args == ["--config", str(settings), "--max-minutes", "2"]
+    assert read_config(settings) == own
+    click(qtbot, panel.stop)
+    qtbot.waitUntil(lambda: panel.process is None, timeout=5_000)
+    click(qtbot, choices.reset)
+    assert choices.own is None
+    assert panel._how(settings.parent)[:2] == ["--preset", "static"]
+
+
+def test_all_settings_begin_with_the_chosen_method(
+    panel: TrainPanel, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    opened: list[TrainSettings] = []
+
+    def answer(dialog: TrainSettings) -> int:
+        opened.append(dialog)
+        dialog.form.general.editors["validations"].set_value(9)
+        return 1
+
+    monkeypatch.setattr(TrainSettings, "exec", answer)
+    panel.choices.choose("one-hot")
+    click(qtbot, panel.choices.settings)
+    assert opened[0].base == PRESETS["one-hot"].config
+    assert panel.choices.own is not None
+    assert panel.choices.own.validations == 9
+    panel.choices.choose("auto")
+    assert panel.choices.own is None
+    click(qtbot, panel.choices.settings)
+    qtbot.waitUntil(lambda: len(opened) == 2, timeout=60_000)
+    assert opened[1].base.reasons == plan_config(panel.session.project, panel.choices.minutes.value()).reasons
+
+
+def cut_off(project: Project) -> Path:
+    """A run whose process ended before it was done."""
+    folder = project.runs_dir / "auto-7"
+    folder.mkdir(parents=True)
+    for name in ("run.json", "checkpoint.pt"):
+        (folder / name).write_text("{}", encoding="utf-8")
+    curve = "step,elapsed_s,train_loss,validation_loss,validation_error\n10,60,2.5,3.5,8\n20,120,1.5,,\n"
+    (folder / "curve.csv").write_text(curve, encoding="utf-8")
+    return folder
+
+
+def test_a_run_that_was_cut_off_can_be_gone_on_with(
+    panel: TrainPanel, widget: LandmarkerWidget, qtbot: QtBot, fake_run: Callable[..., None], tmp_path: Path
+) -> None:
+    assert not panel.resume.isVisible()
+    fake_run()
+    project = widget.session.project
+    cut_off(project)
+    widget.open_project(project.root)
+    widget.tabs.setCurrentWidget(panel)
+    assert panel.resume.text() == "Go on with 'auto-7', which was cut off"
+    click(qtbot, panel.resume)
+    assert not panel.resume.isVisible()
+    run = panel.process.run
+    assert [(point.step, point.validation_error) for point in run.curve[:2]] == [(10, 8), (20, None)]
+    qtbot.waitUntil(lambda: len(run.curve) == 5, timeout=10_000)
+    assert json.loads((tmp_path / "fake_run.args").read_text()) == ["--resume", "--run", "auto-7"]
+    click(qtbot, panel.cancel)
+    qtbot.waitUntil(lambda: panel.process is None, timeout=5_000)
+
+
+def test_a_run_that_was_cut_off_can_be_discarded(panel: TrainPanel, widget: LandmarkerWidget, qtbot: QtBot) -> None:
+    folder = cut_off(widget.session.project)
+    widget.open_project(widget.session.project.root)
+    widget.tabs.setCurrentWidget(panel)
+    click(qtbot, panel.discard)
+    assert not folder.exists()
+    assert not panel.resume.isVisible()
+
+
+def test_the_finished_model_is_offered_for_a_look_at_its_errors(
+    panel: TrainPanel, widget: LandmarkerWidget, qtbot: QtBot, fake_run: Callable[..., None],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    fake_run()
+    made: list[str] = []
+    monkeypatch.setattr(widget.report, "make_report", lambda: made.append(widget.report.split.currentData()))
+    folder = widget.session.project.model_path("auto-1") / "configs"
+    folder.mkdir(parents=True)
+    (folder / "metadata.json").write_text("{}", encoding="utf-8")
+    click(qtbot, panel.start)
+    click(qtbot, panel.stop)
+    qtbot.waitUntil(lambda: panel.process is None, timeout=10_000)
+    click(qtbot, panel.errors)
+    assert widget.tabs.currentWidget() is widget.report
+    assert made == ["validation"]
+    assert widget.session.model == "auto-1"
+
+
+def test_calibration_is_counted_before_and_told_after(
+    panel: TrainPanel, widget: LandmarkerWidget, qtbot: QtBot, fake_run: Callable[..., None]
+) -> None:
+    project = widget.session.project
+    widget.session.set_split(project.cases[0].id, Split.CALIBRATION)
+    qtbot.waitUntil(lambda: "calibration split" in panel.numbers.text(), timeout=5_000)
+    assert panel.numbers.text() == (
+        "Learns from 1 annotated image. Checks itself on 1 annotated image that it does not learn from. "
+        "Then 1 annotated image of the calibration split tells how large its regions must be."
+    )
+    said = 'say(event="calibrating", done=1, total=4)'
+    fake_run(EVENTS.replace("word = ", f"{said}\nword = ").replace(
+        'if word == "stop":', 'if word == "stop":\n    say(event="calibrated", count=4, sentence="It promises.")'
+    ))  # fmt: skip
+    click(qtbot, panel.start)
+    run = panel.process.run
+    qtbot.waitUntil(lambda: run.calibrating is not None, timeout=10_000)
+    assert panel.state.text() == "The model 'auto-1' is saved. Calibrating its regions: 1 of 4 images."
+    assert (panel.bar.value(), panel.bar.maximum()) == (1, 4)
+    click(qtbot, panel.stop)
+    qtbot.waitUntil(lambda: panel.process is None, timeout=5_000)
+    assert panel.state.text().endswith("It promises.")
+    assert run.calibrated == 4
+
+
+def test_an_image_of_which_all_is_absent_is_not_learnt_from(
+    panel: TrainPanel, widget: LandmarkerWidget, qtbot: QtBot
+) -> None:
+    session = widget.session
+    session.open_case(session.project.cases[0].id)
+    for name in session.names:
+        session.mark_absent(name)
+    qtbot.waitUntil(lambda: "Learns from 1 annotated image." in panel.numbers.text(), timeout=5_000)

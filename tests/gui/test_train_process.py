@@ -57,7 +57,7 @@ def start(qtbot: QtBot, tmp_path: Path) -> Iterator[Callable[..., TrainingProces
 
 
 def test_command_is_what_a_person_would_type() -> None:
-    command = training_command(Path("project"), "auto", 2.5)
+    command = training_command(Path("project"), ["--preset", "auto", "--max-minutes", "2.5"])
     assert command[1:] == [
         "-m", "napari_landmarker", "train", "project", "--preset", "auto", "--max-minutes", "2.5", "--events", "jsonl",
     ]  # fmt: skip

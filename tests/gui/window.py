@@ -59,7 +59,8 @@ class Canvas:
         return hit
 
     def hover(self, index: Sequence[float]) -> None:
-        """Move the mouse with no button held."""
+        """Move the mouse with no button held, not so soon after another move that it would be left out."""
+        QTest.qWait(20)
         self.send(QEvent.Type.MouseMove, self.pixel(index), held=False)
 
     def send(self, kind: QEvent.Type, pixel: QPointF, *, held: bool = True) -> None:

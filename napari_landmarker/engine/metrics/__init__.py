@@ -25,14 +25,18 @@ from napari_landmarker.engine.metrics.instances import (
     multi_instance_point_error,
     transform_multi_instance_tensor,
 )
+from napari_landmarker.engine.metrics.measured import Measured, measurements_of
 from napari_landmarker.engine.metrics.measurements import (
     MeasuredCase,
     MeasurementScore,
+    angle_difference,
+    distance_to_line,
     landmark_angle,
     landmark_distance,
     landmark_ratio,
     line_angle,
     measure,
+    unit_of,
 )
 from napari_landmarker.engine.metrics.points import (
     CumulativeError,
@@ -55,13 +59,16 @@ __all__ = [
     "Interval",
     "Intervals",
     "Matches",
+    "Measured",
     "MeasuredCase",
     "MeasurementScore",
     "PointCounts",
     "Summary",
     "Unit",
+    "angle_difference",
     "bootstrap_intervals",
     "cumulative_error",
+    "distance_to_line",
     "draw_weights",
     "evaluate",
     "frame_map",
@@ -72,6 +79,7 @@ __all__ = [
     "line_angle",
     "match_points",
     "measure",
+    "measurements_of",
     "multi_instance_point_error",
     "one_point_each",
     "point_counts",
@@ -80,5 +88,6 @@ __all__ = [
     "sdr",
     "success_rate",
     "transform_multi_instance_tensor",
+    "unit_of",
     "worst_landmark",
 ]

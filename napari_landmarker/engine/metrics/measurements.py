@@ -1,7 +1,7 @@
 """Distances, angles and ratios between landmarks, in any number of dimensions, and how well predictions give them.
 
 All take index coordinates in array order, ``(..., D)``, and the spacing of the image. Without a spacing distances are
-in px, and angles and ratios are those of the pixels: they are right only if pixels are square.
+in px, and all are those of the pixels: they are right only if pixels are square.
 """
 
 from __future__ import annotations
@@ -22,6 +22,8 @@ from napari_landmarker.engine.metrics.frames import as_array, has_point, spacing
 from napari_landmarker.engine.schema import Measurement
 
 MeasurementUnit = Literal["mm", "px", "°", ""]
+#: A point this near to a line, as a share of its distance from one of the line's points, is on neither side of it.
+_ON_THE_LINE = 1e-9
 
 
 def landmark_distance(
@@ -66,13 +68,70 @@ def landmark_ratio(
     return landmark_distance(a, b, pixel_spacing) / np.where(below > 0, below, np.nan)
 
 
+def distance_to_line(
+    point: npt.ArrayLike,
+    a: npt.ArrayLike,
+    b: npt.ArrayLike,
+    pixel_spacing: npt.ArrayLike | None = None,
+    *,
+    behind: npt.ArrayLike | None = None,
+) -> npt.NDArray[np.float64]:
+    """Distance of ``point`` from the straight line through ``a`` and ``b``, in mm, or in px without spacing.
+
+    It has no sign, unless ``behind`` says which side of the line is negative: that on which it lies. So neither the
+    order of ``a`` and ``b`` nor mirroring the image changes anything. In 3D the sides are those of the plane through
+    the line that stands upright on the direction to ``behind``.
+
+    Args:
+        point: ``(..., D)``, as the others.
+        a: one point of the line.
+        b: another point of the line.
+        pixel_spacing: of the image.
+        behind: a point beside the line.
+
+    Returns:
+        ``(...)``; NaN where a point is missing, ``a`` is ``b``, or ``behind`` lies on the line.
+    """
+    line = _vector(a, b, pixel_spacing)
+    across = _across(_vector(a, point, pixel_spacing), line)
+    distance = np.asarray(np.linalg.norm(across, axis=-1))
+    if behind is None:
+        return distance
+    back = _vector(a, behind, pixel_spacing)
+    beside = _across(back, line)
+    decided = np.linalg.norm(beside, axis=-1) > _ON_THE_LINE * np.linalg.norm(back, axis=-1)
+    signed = np.where((across * beside).sum(axis=-1) > 0, -distance, distance)
+    return np.where(decided, signed, np.nan)
+
+
+def angle_difference(
+    a: npt.ArrayLike,
+    vertex: npt.ArrayLike,
+    b: npt.ArrayLike,
+    c: npt.ArrayLike,
+    pixel_spacing: npt.ArrayLike | None = None,
+) -> npt.NDArray[np.float64]:
+    """Angle at ``vertex`` between ``a`` and ``b``, less that between ``a`` and ``c``, in degrees from -180 to 180.
+
+    NaN where a point is missing or lies on the vertex.
+    """
+    return landmark_angle(a, vertex, b, pixel_spacing) - landmark_angle(a, vertex, c, pixel_spacing)
+
+
+def unit_of(measurement: Measurement, unit: Unit) -> MeasurementUnit:
+    """The unit of a measurement where distances are in ``unit``; nothing for a ratio."""
+    if measurement.is_length:
+        return unit
+    return "" if measurement.kind == "ratio" else "°"
+
+
 def measure(measurement: Measurement, landmarks: LandmarkSet, unit: Unit | None = None) -> float | None:
     """A measurement of the landmarks of one image; None where one of its points is missing or it is not defined.
 
     Args:
         measurement: what to measure.
         landmarks: one point a landmark.
-        unit: ``"px"`` for a distance in pixels although the spacing is known; angles and ratios always use it.
+        unit: ``"px"`` for distances in pixels although the spacing is known; angles and ratios always use it.
 
     Raises:
         AnnotationError: if there is no landmark of one of the names.
@@ -82,14 +141,20 @@ def measure(measurement: Measurement, landmarks: LandmarkSet, unit: Unit | None 
         raise GeometryError("A measurement needs one point a landmark: these have several.")
     a, b, *others = (landmarks.point(name) for name in measurement.landmarks)
     spacing = landmarks.grid.spacing
-    if measurement.kind == "distance":
-        value = landmark_distance(a, b, None if unit == "px" else spacing)
-    elif measurement.kind == "ratio":
-        value = landmark_ratio(a, b, others[0], others[1], spacing)
-    elif len(others) == 1:
-        value = landmark_angle(a, b, others[0], spacing)
-    else:
-        value = line_angle(a, b, others[0], others[1], spacing)
+    length = None if unit == "px" else spacing
+    match measurement.kind:
+        case "distance":
+            value = landmark_distance(a, b, length)
+        case "distance_to_line":
+            value = distance_to_line(a, b, others[0], length, behind=others[1] if others[1:] else None)
+        case "ratio":
+            value = landmark_ratio(a, b, others[0], others[1], spacing)
+        case "angle_difference":
+            value = angle_difference(a, b, others[0], others[1], spacing)
+        case "angle" if len(others) == 1:
+            value = landmark_angle(a, b, others[0], spacing)
+        case _:
+            value = line_angle(a, b, others[0], others[1], spacing)
     return float(value) if np.isfinite(value) else None
 
 
@@ -186,13 +251,12 @@ def _score(measurement: Measurement, cases: Sequence[CaseScore], unit: Unit, wei
     found = signed[np.isfinite(signed)]
     off = np.abs(found)
     image = np.asarray([number for number, _ in valid], dtype=np.intp)
-    units: dict[str, MeasurementUnit] = {"distance": unit, "angle": "°", "ratio": ""}
     unknown = any(case.truth.grid.spacing is None for case in cases)
     return MeasurementScore(
         name=measurement.name,
         kind=measurement.kind,
         landmarks=measurement.landmarks,
-        unit=units[measurement.kind],
+        unit=unit_of(measurement, unit),
         square_pixels=unknown and measurement.kind != "distance",
         cases=measured,
         n=len(valid),
@@ -218,6 +282,13 @@ def _vector(start: npt.ArrayLike, end: npt.ArrayLike, pixel_spacing: npt.ArrayLi
         return difference
     scale = spacing_of(pixel_spacing, difference.shape if difference.ndim > 1 else (1, *difference.shape))
     return difference if scale is None else difference * scale.reshape(scale.shape[-difference.ndim :])
+
+
+def _across(v: FloatArray, line: FloatArray) -> FloatArray:
+    """The part of vectors ``(..., D)`` that stands upright on a line; NaN for a line of no length."""
+    length = np.linalg.norm(line, axis=-1, keepdims=True)
+    along = line / np.where(length > 0, length, np.nan)
+    return np.asarray(v - (v * along).sum(axis=-1, keepdims=True) * along)
 
 
 def _angle(u: FloatArray, v: FloatArray) -> npt.NDArray[np.float64]:

@@ -1,0 +1,164 @@
+"""`MeasureLayer`: measurements drawn on the image: lines, arcs and values that follow the landmarks."""
+
+from __future__ import annotations
+
+import numpy as np
+from napari.utils.colormaps.standardize_color import transform_color
+from napari.viewer import Viewer
+from psygnal import Signal
+
+from napari_landmarker.engine.geometry import FloatArray
+from napari_landmarker.engine.metrics import Measured, measurements_of
+from napari_landmarker.engine.schema import Measurement
+from napari_landmarker.gui.layers import CaseLayers
+from napari_landmarker.gui.line_layer import LineLayer
+from napari_landmarker.gui.measure_labels import ValueLabels
+from napari_landmarker.gui.measure_shapes import Drawing, drawing
+from napari_landmarker.gui.measure_words import Verdict, value_text, verdict
+from napari_landmarker.state.session import Session
+
+LINES_NAME, VALUES_NAME = "Measurements", "Measured values"
+#: What the metadata of both layers call them.
+KIND = "measurements"
+#: By how a value stands to its norm; that colour-blind people can tell apart, and readable on radiographs.
+COLORS = {
+    Verdict.UNKNOWN: "#e8e8e8",
+    Verdict.USUAL: "#56d9b9",
+    Verdict.OFF: "#ffb000",
+    Verdict.FAR: "#ff6a4d",
+}
+_MARKS = {True: " ▲", False: " ▼"}
+_FAINT = 0.4
+
+
+class MeasureLayer:
+    """Draws the chosen measurements, or all; while they are drawn, they follow a landmark that is dragged.
+
+    On a slice of a volume, a measurement is seen where one of its lines reaches the slice, laid flat on it.
+
+    Signals:
+        changed: `all` or `chosen` changed.
+
+    Attributes:
+        all: whether all measurements are drawn; the chosen ones then stand out.
+        chosen: the names of those that are drawn in any case.
+    """
+
+    changed = Signal()
+
+    def __init__(self, viewer: Viewer, session: Session, layers: CaseLayers) -> None:
+        self.viewer = viewer
+        self.session = session
+        self.layers = layers
+        self.all = False
+        self.chosen: tuple[str, ...] = ()
+        self.lines = LineLayer(viewer, LINES_NAME, KIND, COLORS[Verdict.UNKNOWN], 1.8)
+        self.values = ValueLabels(viewer, VALUES_NAME, KIND)
+        layers.seen_changed.connect(self.refresh)
+        session.project_changed.connect(self._project_changed)
+        for event in (viewer.dims.events.current_step, viewer.dims.events.ndisplay, viewer.dims.events.order):
+            event.connect(self._slice_changed)
+
+    def close(self) -> None:
+        """Take the layers away and follow nothing any more."""
+        self.layers.seen_changed.disconnect(self.refresh)
+        self.session.project_changed.disconnect(self._project_changed)
+        dims = self.viewer.dims.events
+        for event in (dims.current_step, dims.ndisplay, dims.order):
+            event.disconnect(self._slice_changed)
+        self.lines.close()
+        self.values.remove()
+
+    # ---- what is drawn
+
+    @property
+    def on(self) -> bool:
+        """Whether anything is to be drawn."""
+        return self.all or bool(self.chosen)
+
+    def draw_all(self, on: bool) -> None:
+        """Draw all measurements, or only the chosen ones."""
+        if on != self.all:
+            self.all = on
+            self._tell()
+
+    def choose(self, names: tuple[str, ...]) -> None:
+        """Choose the measurements that are drawn in any case."""
+        if names != self.chosen:
+            self.chosen = names
+            self._tell()
+
+    def toggle(self) -> None:
+        """Draw nothing, or all where nothing was drawn."""
+        self.all, self.chosen = not self.on, ()
+        self._tell()
+
+    def refresh(self) -> None:
+        """Draw the measurements as the landmarks are seen now."""
+        seen, shown = self.layers.seen, self._shown()
+        if seen is None or not shown:
+            self.lines.hide()
+            self.values.hide()
+            return
+        measured = {one.measurement.name: one for one in measurements_of(seen, shown)}
+        drawings = {m.name: found for m in shown if (found := self._on_slice(drawing(m, seen))) is not None}
+        drawn = [one for name, one in measured.items() if name in drawings and one.value is not None]
+        ink = np.array([self._color(one) for one in drawn]).reshape(-1, 4)
+        parts = [drawings[one.measurement.name] for one in drawn]
+        ndim = seen.grid.ndim
+        segments = np.concatenate([part.segments for part in parts]) if parts else np.empty((0, 2, ndim))
+        self.lines.show(segments, seen.grid)
+        if self.lines.layer is not None and parts:
+            self.lines.layer.edge_color = np.repeat(ink, [len(part.segments) for part in parts], axis=0)
+        places = np.array([part.label for part in parts]).reshape(-1, ndim)
+        self.values.show([_label(one) for one in drawn], places, ink, seen.grid)
+
+    # ---- inside
+
+    def _shown(self) -> tuple[Measurement, ...]:
+        project = self.session.project
+        measurements = () if project is None else project.schema.measurements
+        return measurements if self.all else tuple(m for m in measurements if m.name in self.chosen)
+
+    def _color(self, measured: Measured) -> FloatArray:
+        color = np.array(transform_color(COLORS[verdict(measured)])[0], dtype=np.float64)
+        if self.all and self.chosen and measured.measurement.name not in self.chosen:
+            color[3] = _FAINT
+        return color
+
+    def _tell(self) -> None:
+        self.refresh()
+        self.changed.emit()
+
+    def _project_changed(self) -> None:
+        project = self.session.project
+        names = () if project is None else tuple(m.name for m in project.schema.measurements)
+        self.choose(tuple(name for name in self.chosen if name in names))
+
+    def _slice_changed(self, _: object) -> None:
+        image = self.session.image
+        if self.on and image is not None and image.grid.ndim == 3 and self.layers.points in self.viewer.layers:
+            self.refresh()
+
+    def _on_slice(self, drawn: Drawing | None) -> Drawing | None:
+        """What reaches the slice on the screen, laid flat on it; all of it in the 3D view."""
+        hidden = self.layers.hidden_axes
+        if drawn is None or not hidden or self.viewer.dims.ndisplay == 3:
+            return drawn
+        at = np.round(self.layers.shown_index()[hidden])
+        low, high = drawn.segments[:, :, hidden].min(axis=(0, 1)), drawn.segments[:, :, hidden].max(axis=(0, 1))
+        if not ((low <= at + 0.5) & (high >= at - 0.5)).all():
+            return None
+        flat, label = drawn.segments.copy(), drawn.label.copy()
+        flat[:, :, hidden] = at
+        label[hidden] = at
+        return Drawing(flat, label)
+
+
+def _label(measured: Measured) -> str:
+    """Name and value, and whether it is beyond what is usual."""
+    text = f"{measured.measurement.name} {value_text(measured)}"
+    if verdict(measured) in (Verdict.OFF, Verdict.FAR):
+        assert measured.deviations is not None
+        text += _MARKS[measured.deviations > 0]
+    return text

@@ -1,0 +1,195 @@
+"""`SchemaDialog`: the editor of a project's landmarks, the lines between them and what is measured."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from qtpy.QtCore import Qt
+from qtpy.QtWidgets import (
+    QApplication,
+    QDialog,
+    QDialogButtonBox,
+    QMessageBox,
+    QProgressDialog,
+    QTabWidget,
+    QVBoxLayout,
+    QWidget,
+)
+
+from napari_landmarker.engine.errors import LandmarkerError
+from napari_landmarker.gui.messages import tell
+from napari_landmarker.gui.schema_draft import LandmarkDraft, LineDraft, SchemaDraft
+from napari_landmarker.gui.schema_landmarks import LandmarksPage
+from napari_landmarker.gui.schema_lines import LinesPage
+from napari_landmarker.gui.schema_measurements import MeasurementsPage
+from napari_landmarker.gui.schema_problems import Problem, problems
+from napari_landmarker.gui.schema_saving import drop_pictures, loss, take_pictures
+from napari_landmarker.gui.scroll_panel import wrapped
+from napari_landmarker.state.session import Session
+
+_TITLES = ("Landmarks", "Lines", "Measurements")
+#: How long a change may take before its progress is shown, in milliseconds.
+_PATIENCE_MS = 800
+
+
+class SchemaDialog(QDialog):
+    """Changes a draft of the open project's schema, and the project when it is saved.
+
+    Args:
+        session: with a project.
+        parent: as in Qt.
+
+    Attributes:
+        draft: what was changed so far.
+        landmarks: first page.
+        lines: second page.
+        measurements: third page.
+        question: asked before annotated landmarks are removed or renamed; None while it is not on the screen.
+    """
+
+    def __init__(self, session: Session, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        project = session.project
+        assert project is not None
+        self.session = session
+        self.question: QMessageBox | None = None
+        self.draft = SchemaDraft.of(project.schema)
+        self.setWindowTitle("Landmarks of this project")
+        self.landmarks = LandmarksPage(self.draft, project.root)
+        self.lines = LinesPage(self.draft)
+        self.measurements = MeasurementsPage(self.draft)
+        self.pages = (self.landmarks, self.lines, self.measurements)
+        self.tabs = QTabWidget()
+        for page, title in zip(self.pages, _TITLES, strict=True):
+            self.tabs.addTab(page, title)
+            page.changed.connect(self._check)
+            page.told.connect(self._tell)
+        self.tabs.currentChanged.connect(lambda at: self.pages[at].refill())
+        self.said = wrapped()
+        self.buttons = QDialogButtonBox(QDialogButtonBox.StandardButton.Cancel)
+        self.save = self.buttons.addButton("Save", QDialogButtonBox.ButtonRole.AcceptRole)
+        self.save.setAutoDefault(False)
+        self.buttons.button(QDialogButtonBox.StandardButton.Cancel).setAutoDefault(False)
+        self.buttons.accepted.connect(self.accept)
+        self.buttons.rejected.connect(self.reject)
+        layout = QVBoxLayout(self)
+        layout.addWidget(self.tabs, 1)
+        layout.addWidget(self.said)
+        layout.addWidget(self.buttons)
+        unit = self.fontMetrics()
+        self.resize(unit.averageCharWidth() * 145, unit.height() * 36)
+        self._problems: Sequence[Problem] = ()
+        self._check()
+
+    def show_measurements(self) -> None:
+        """Go to the page of measurements."""
+        self.tabs.setCurrentWidget(self.measurements)
+
+    # ---- saving
+
+    def accept(self) -> None:
+        """Save, after asking where annotations are concerned; with a mistake, show it. Called by Qt."""
+        self._check()
+        if self._problems:
+            self._go_to(self._problems[0])
+            return
+        removed, renamed = self.draft.removed, self.draft.renamed
+        try:
+            annotated = self._annotated([*removed, *renamed])
+        except LandmarkerError as error:
+            self._tell(str(error), wrong=True)
+            return
+        lost, changed = loss(removed, renamed, annotated)
+        if lost or changed:
+            self._ask(lost, changed)
+        else:
+            self._save()
+
+    def _annotated(self, names: list[str]) -> dict[str, int]:
+        if not names:
+            return {}
+        QApplication.setOverrideCursor(Qt.CursorShape.WaitCursor)
+        try:
+            return self.session.annotated_in(names)
+        finally:
+            QApplication.restoreOverrideCursor()
+
+    def _ask(self, lost: str, changed: str) -> None:
+        box = QMessageBox(self)
+        box.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        box.setIcon(QMessageBox.Icon.Warning if lost else QMessageBox.Icon.Question)
+        box.setWindowTitle("Annotated landmarks")
+        box.setTextFormat(Qt.TextFormat.PlainText)
+        box.setText("\n".join(part for part in (lost, changed) if part))
+        box.setInformativeText(
+            "That holds for all raters, and for what models predicted. It cannot be undone, nor can what was done "
+            "before. Models that are trained already go on with the old names."
+        )
+        yes = box.addButton(
+            "Delete points and save" if lost else "Rename and save",
+            QMessageBox.ButtonRole.DestructiveRole if lost else QMessageBox.ButtonRole.AcceptRole,
+        )
+        back = box.addButton("Go back", QMessageBox.ButtonRole.RejectRole)
+        box.setDefaultButton(back)
+        box.setEscapeButton(back)
+        box.finished.connect(self._answered)
+        yes.clicked.connect(lambda _=False: self._save())
+        self.question = box
+        box.open()
+
+    def _answered(self, _: int = 0) -> None:
+        self.question = None
+
+    def _save(self) -> None:
+        project = self.session.project
+        assert project is not None
+        made = []
+        bar = QProgressDialog("Changing the annotations…", "", 0, 0, self)
+        bar.setCancelButton(None)
+        bar.setWindowModality(Qt.WindowModality.WindowModal)
+        bar.setMinimumDuration(_PATIENCE_MS)
+        try:
+            made = take_pictures(self.draft, project.root)
+            schema = self.draft.schema()
+            if schema != project.schema:
+                self.session.change_schema(schema, self.draft.renamed, lambda done, all_: _show(bar, done, all_))
+                tell("The landmarks of the project were saved.")
+        except LandmarkerError as error:
+            drop_pictures(made)
+            self._tell(str(error), wrong=True)
+            return
+        finally:
+            bar.close()
+            bar.deleteLater()
+        super().accept()
+
+    # ---- inside
+
+    def _check(self) -> None:
+        """Find what is wrong and say it beside the fields."""
+        self._problems = problems(self.draft)
+        for at, page in enumerate(self.pages):
+            mine = [problem for problem in self._problems if self._page_of(problem) is page]
+            page.show_problems(mine)
+            self.tabs.setTabText(at, f"⚠ {_TITLES[at]}" if mine else _TITLES[at])
+        self._tell(self._problems[0].sentence if self._problems and self._problems[0].item is None else "", wrong=True)
+
+    def _page_of(self, problem: Problem) -> LandmarksPage | LinesPage | MeasurementsPage:
+        if problem.item is None or isinstance(problem.item, LandmarkDraft):
+            return self.landmarks
+        return self.lines if isinstance(problem.item, LineDraft) else self.measurements
+
+    def _go_to(self, problem: Problem) -> None:
+        page = self._page_of(problem)
+        self.tabs.setCurrentWidget(page)
+        page.go_to(problem)
+
+    def _tell(self, sentence: str, *, wrong: bool = False) -> None:
+        self.said.setStyleSheet("color: #e5484d; font-weight: bold;" if wrong else "")
+        self.said.setText(sentence)
+        self.said.setVisible(bool(sentence))
+
+
+def _show(bar: QProgressDialog, done: int, total: int) -> None:
+    bar.setMaximum(total)
+    bar.setValue(done)

@@ -1,0 +1,338 @@
+"""How the image is looked at: edges, zoom, magnifier, contrast, points, scale bar, ruler; one behaviour a test."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+from one_window import one_window, open_fresh
+from PIL import Image as PillowImage
+from qtpy.QtCore import QEvent, Qt
+from qtpy.QtWidgets import QApplication
+from window import NAMES, SPACING_3D, Canvas
+
+from napari_landmarker.engine.project import Project
+from napari_landmarker.engine.schema import LandmarkDefinition, LandmarkSchema
+from napari_landmarker.gui.looks import point_style
+from napari_landmarker.gui.magnifier import Magnifier
+from napari_landmarker.gui.marks import lock_icon, status_icon
+from napari_landmarker.state.modes import LabelMode
+
+K, SHIFT = Qt.Key, Qt.KeyboardModifier.ShiftModifier
+SCHEMA = LandmarkSchema(
+    landmarks=(
+        LandmarkDefinition(name="nasion", description="Where the nose begins.", example="pictures/nasion.png"),
+        LandmarkDefinition(name="sella", description="The middle of the saddle."),
+        LandmarkDefinition(name="menton"),
+    ),
+    edges=(("nasion", "sella"), ("sella", "menton")),
+)
+
+
+@pytest.fixture(scope="module")
+def window(qapp: QApplication) -> Iterator[Canvas]:
+    with one_window() as canvas:
+        yield canvas
+
+
+@pytest.fixture
+def flat(window: Canvas, tmp_path: Path, images_2d: list[Path]) -> Canvas:
+    """Three pictures, joined landmarks."""
+    return open_fresh(window, tmp_path / "study", SCHEMA, images_2d)
+
+
+@pytest.fixture
+def solid(window: Canvas, tmp_path: Path, images_3d: list[Path]) -> Canvas:
+    """Two volumes, joined landmarks."""
+    return open_fresh(window, tmp_path / "study", SCHEMA, images_3d)
+
+
+def lines(canvas: Canvas) -> np.ndarray:
+    """Both ends of the lines that are drawn, ``(N, 2, D)``; none where they are hidden."""
+    layer = canvas.widget.canvas.edges.lines.layer
+    if layer is None or not layer.visible:
+        return np.empty((0, 2, 2))
+    data = np.asarray(layer.data)
+    return np.stack([data[:, 0], data[:, 0] + data[:, 1]], axis=1)
+
+
+# ---- marks
+
+
+def test_every_state_has_a_shape_of_its_own_without_its_colour() -> None:
+    status = np.array(["confirmed", "edited", "predicted", "confirmed", "edited"])
+    style = point_style(["#888888"] * 5, status, np.array([False, False, False, True, True]))
+    looks = set(zip(map(str, style["symbol"]), style["border_color"][:, 0], style["border_width"], strict=True))
+    assert len(looks) == 5
+
+
+def test_every_state_has_an_icon_of_its_own_without_its_colour(qapp: QApplication) -> None:
+    from napari_landmarker.engine.landmarks import LandmarkStatus
+
+    def pixels(status: LandmarkStatus, locked: bool) -> bytes:
+        image = status_icon("#888888", status, locked).pixmap(36, 36).toImage()
+        return image.constBits().asstring(image.sizeInBytes())
+
+    icons = {pixels(status, False) for status in LandmarkStatus}
+    icons |= {pixels(status, True) for status in (LandmarkStatus.CONFIRMED, LandmarkStatus.EDITED)}
+    assert len(icons) == 7
+    assert not lock_icon("#ffffff").isNull()
+
+
+# ---- edges
+
+
+def test_edges_join_placed_landmarks_and_follow_a_drag(flat: Canvas) -> None:
+    first = flat.click((30, 30))
+    assert len(lines(flat)) == 0
+    second = flat.click((60, 60))
+    np.testing.assert_allclose(lines(flat), [[first, second]], atol=1e-4)
+    flat.send(QEvent.Type.MouseButtonPress, flat.pixel(second))
+    flat.send(QEvent.Type.MouseMove, flat.pixel((80, 90)))
+    grip = second - flat.index_at(flat.pixel(second))
+    now = flat.index_at(flat.pixel((80, 90))) + grip
+    np.testing.assert_allclose(lines(flat), [[first, now]], atol=1e-4)
+    flat.send(QEvent.Type.MouseButtonRelease, flat.pixel((80, 90)))
+    np.testing.assert_allclose(lines(flat), [[first, now]], atol=1e-4)
+    assert flat.viewer.layers.selection.active is flat.widget.layers.points
+    flat.undo()
+    flat.undo()
+    assert len(lines(flat)) == 0
+
+
+def test_edges_keep_their_width_on_the_screen(flat: Canvas) -> None:
+    flat.click((30, 30))
+    flat.click((60, 60))
+    layer, camera = flat.widget.canvas.edges.lines.layer, flat.viewer.scene.camera
+    before = layer.edge_width * camera.zoom
+    camera.zoom *= 3
+    assert layer.edge_width * camera.zoom == pytest.approx(before)
+
+
+def test_an_edge_of_a_volume_is_seen_from_the_slice_of_one_end_to_that_of_the_other(solid: Canvas) -> None:
+    session, dims = solid.widget.session, solid.viewer.dims
+    session.place((2, 10, 10))
+    session.place((5, 40, 50))
+    seen = []
+    for step in range(8):
+        dims.set_current_step(0, step)
+        seen.append(len(lines(solid)))
+    assert seen == [0, 0, 1, 1, 1, 1, 0, 0]
+    dims.set_current_step(0, 3)
+    np.testing.assert_allclose(lines(solid), [[(3, 10, 10), (3, 40, 50)]], atol=1e-4)
+    np.testing.assert_allclose(solid.widget.canvas.edges.lines.layer.scale, SPACING_3D)
+    dims.ndisplay = 3
+    np.testing.assert_allclose(lines(solid), [[(2, 10, 10), (5, 40, 50)]], atol=1e-4)
+
+
+# ---- zoom, contrast, points, names
+
+
+@pytest.mark.parametrize("place", ["flat", "solid"])
+def test_w_looks_at_the_chosen_landmark_from_near_and_back(place: str, request: pytest.FixtureRequest) -> None:
+    canvas = request.getfixturevalue(place)
+    session, camera, dims = canvas.widget.session, canvas.viewer.scene.camera, canvas.viewer.dims
+    point = (40.0, 50.0) if place == "flat" else (6.0, 40.0, 50.0)
+    spacing = (1, 1) if place == "flat" else SPACING_3D[1:]
+    session.place(point)
+    session.set_current("nasion")
+    before = (camera.zoom, tuple(camera.center))
+    canvas.key(K.Key_W)
+    np.testing.assert_allclose(camera.center[-2:], np.multiply(point[-2:], spacing))
+    assert camera.zoom > 3 * before[0]
+    assert place == "flat" or dims.current_step[0] == 6
+    canvas.key(K.Key_W)
+    assert (camera.zoom, tuple(camera.center)) == before
+
+
+def test_contrast_keys_narrow_widen_shift_and_reset_what_is_between_black_and_white(flat: Canvas) -> None:
+    layer = flat.widget.layers.image
+    low, high = start = tuple(layer.contrast_limits)
+    flat.key(K.Key_E, SHIFT)
+    np.testing.assert_allclose(layer.contrast_limits, (low + 0.1 * (high - low), high - 0.1 * (high - low)))
+    flat.key(K.Key_Q, SHIFT)
+    np.testing.assert_allclose(layer.contrast_limits, start)
+    flat.key(K.Key_Period)
+    np.testing.assert_allclose(layer.contrast_limits, np.array(start) - 0.1 * (high - low))
+    flat.key(K.Key_Comma)
+    flat.key(K.Key_Comma)
+    np.testing.assert_allclose(layer.contrast_limits, np.array(start) + 0.1 * (high - low))
+    flat.key(K.Key_T, SHIFT)
+    np.testing.assert_allclose(layer.contrast_limits, start)
+
+
+def test_the_contrast_of_a_colour_image_is_refused_kindly(window: Canvas, tmp_path: Path, told: list[str]) -> None:
+    path = tmp_path / "colour.png"
+    PillowImage.fromarray(np.full((50, 60, 3), 99, np.uint8)).save(path)
+    open_fresh(window, tmp_path / "p", SCHEMA, [path]).key(K.Key_E, SHIFT)
+    assert "in colour" in told[-1]
+
+
+def test_points_grow_and_shrink_in_screen_pixels_by_key_and_slider(flat: Canvas) -> None:
+    flat.click((30, 30))
+    layer, camera, view = flat.widget.layers.points, flat.viewer.scene.camera, flat.widget.annotate.view
+    before = layer.size[0] * camera.zoom
+    flat.key(K.Key_BracketRight)
+    assert layer.size[0] * camera.zoom == pytest.approx(1.25 * before)
+    flat.key(K.Key_BracketLeft)
+    flat.key(K.Key_BracketLeft)
+    assert layer.size[0] * camera.zoom == pytest.approx(before / 1.25)
+    assert view.size.value() == 12
+    view.size.setValue(30)
+    camera.zoom *= 2
+    assert layer.size[0] * camera.zoom == pytest.approx(2 * before)
+
+
+def test_n_hides_the_names_and_the_switch_follows(flat: Canvas) -> None:
+    box = flat.widget.annotate.view.names
+    flat.key(K.Key_N)
+    assert (flat.widget.layers.points.text.visible, box.isChecked()) == (False, False)
+    box.click()
+    assert flat.widget.layers.points.text.visible
+
+
+def test_the_scale_bar_is_in_mm_where_the_spacing_is_known_and_else_in_pixels(
+    window: Canvas, tmp_path: Path, images_2d: list[Path], images_3d: list[Path]
+) -> None:
+    bar = window.viewer.canvas.overlays.scale_bar
+    for images, unit, said in ((images_2d, "pixel", "unknown"), (images_3d, "millimeter", "0.8 x 0.8 x 5 mm")):
+        open_fresh(window, tmp_path / unit, SCHEMA, images)
+        assert bar.visible
+        assert {str(u) for u in window.viewer.layers.extent.units} == {unit}
+        assert said in window.widget.annotate.view.pixel.text()
+    window.widget.annotate.view.bar.click()
+    assert not bar.visible
+
+
+# ---- magnifier
+
+
+@pytest.mark.parametrize("place", ["flat", "solid"])
+def test_the_magnifier_shows_the_pixels_under_the_mouse(place: str, request: pytest.FixtureRequest) -> None:
+    canvas = request.getfixturevalue(place)
+    at = (50, 60) if place == "flat" else (3, 30, 40)
+    if place == "solid":
+        canvas.viewer.dims.set_current_step(0, 3)
+    canvas.hover(at)
+    canvas.key(K.Key_M)
+    canvas.hover(at)
+    lens = canvas.widget.annotate.view.magnifier
+    assert isinstance(lens, Magnifier)
+    assert lens.isVisible()
+    index = canvas.index_at(canvas.pixel(at))
+    picture = lens.grab().toImage()
+    middle = lens.side // 2
+    values = canvas.widget.session.image.array
+    low, high = canvas.widget.layers.image.contrast_limits
+    expected = np.clip((float(values[tuple(np.round(index).astype(int))]) - low) / (high - low), 0, 1) * 255
+    assert picture.pixelColor(middle, middle).red() == pytest.approx(expected, abs=1.5)
+    assert lens.factor.min() > canvas.viewer.scene.camera.zoom * min(SPACING_3D if place == "solid" else (1,))
+    canvas.hover((*at[:-2], -10, 10))
+    assert not lens.isVisible(), "there are no pixels beside the image"
+    canvas.hover(at)
+    canvas.key(K.Key_W, SHIFT)
+    assert not lens.isVisible()
+
+
+# ---- ruler
+
+
+def measure(canvas: Canvas, length_mm: float, for_all: bool) -> float:
+    """Draw the ruler, type its length and agree; returns how long it was, in px."""
+    view = canvas.widget.annotate.view
+    canvas.key(K.Key_L)
+    assert view.ruler.isChecked()
+    first = canvas.click((20, 20))
+    canvas.hover((50, 50))
+    second = canvas.click((20, 120))
+    dialog = view.dialog
+    dialog.length.setValue(length_mm)
+    (dialog.all if for_all else dialog.this).setChecked(True)
+    dialog.ok.click()
+    QApplication.processEvents()
+    return float(np.linalg.norm(second - first))
+
+
+@pytest.mark.parametrize("for_all", [False, True])
+def test_a_ruler_of_known_length_calibrates_this_image_or_all(flat: Canvas, told: list[str], for_all: bool) -> None:
+    session, view = flat.widget.session, flat.widget.annotate.view
+    placed = flat.click((60, 60))
+    length_px = measure(flat, 25.0, for_all)
+    expected = 25.0 / length_px
+    np.testing.assert_allclose(session.image.grid.spacing, (expected, expected), rtol=1e-6)
+    np.testing.assert_allclose(flat.widget.layers.points.scale, (expected, expected), rtol=1e-6)
+    np.testing.assert_allclose(session.shown.point("nasion"), placed, atol=1e-6)
+    assert list(session.shown.placed) == [True, False, False], "the ruler's clicks place nothing"
+    assert f"{expected:.4g} mm" in view.pixel.text()
+    assert f"{expected:.4g} mm" in told[-1]
+    assert ("all 3 images" if for_all else "this image") in told[-1]
+    again = Project.open(session.project.root)
+    known = [again.geometry(case.id).grid.spacing is not None for case in again.cases]
+    assert known == ([True] * 3 if for_all else [True, False, False])
+    half = np.array(flat.viewer.canvas.size) / 2 / flat.viewer.scene.camera.zoom
+    assert (np.array(session.image.grid.shape) * expected / 2 <= half).all(), "the whole image is in view"
+
+
+def test_escape_puts_the_ruler_away_and_clicks_place_again(flat: Canvas) -> None:
+    flat.key(K.Key_L)
+    flat.click((20, 20))
+    layer = flat.widget.canvas.actions.tape.lines.layer
+    assert layer.visible
+    flat.key(K.Key_Escape)
+    assert not layer.visible
+    flat.click((40, 40))
+    assert flat.widget.session.shown.placed[0]
+    assert flat.widget.session.image.grid.spacing is None
+
+
+def test_a_volume_cannot_be_calibrated_by_a_ruler_on_one_slice(solid: Canvas, told: list[str]) -> None:
+    solid.key(K.Key_L)
+    assert not solid.widget.canvas.actions.tape.active
+    assert "slices" in told[-1]
+
+
+# ---- beside the image
+
+
+def test_name_colour_description_and_example_of_the_landmark_stand_beside_the_image(flat: Canvas) -> None:
+    session, card = flat.widget.session, flat.widget.annotate.card
+    assert "nasion" in card.title.text()
+    assert card.where.text() == "Where the nose begins."
+    assert not card.example.isVisible()
+    folder = session.project.root / "pictures"
+    folder.mkdir()
+    PillowImage.new("RGB", (300, 150), "red").save(folder / "nasion.png")
+    card.refresh()
+    assert card.example.isVisible()
+    picture = card.example.pixmap()
+    assert picture.width() == pytest.approx(2 * picture.height(), abs=1)
+    assert picture.toImage().pixelColor(5, 5).name() == "#ff0000"
+    color = session.project.schema.definition("sella").color
+    session.set_current("sella")
+    assert card.where.text() == "The middle of the saddle."
+    assert not card.example.isVisible()
+    image = card.icon.pixmap().toImage()
+    assert image.pixelColor(image.width() // 2, image.height() // 2).name() == color
+
+
+def test_nothing_is_placed_or_dragged_in_a_3d_rendering(solid: Canvas, told: list[str]) -> None:
+    session = solid.widget.session
+    session.place((3, 30, 30))
+    session.set_mode(LabelMode.QUICK)
+    solid.viewer.dims.ndisplay = 3
+    QApplication.processEvents()
+    before = session.shown
+    middle = solid.native.rect().center().toPointF()
+    for way in ((0, 0), (0, 40)):
+        solid.send(QEvent.Type.MouseButtonPress, middle)
+        solid.send(QEvent.Type.MouseMove, middle + type(middle)(*way))
+        solid.send(QEvent.Type.MouseButtonRelease, middle + type(middle)(*way))
+    assert session.shown is before
+    assert len(told) == 1
+    assert "slice view" in told[0]
+
+
+def test_names_of_the_schema_are_those_of_the_tests() -> None:
+    assert SCHEMA.names == NAMES
