@@ -29,6 +29,7 @@ _RATIO = (
 )
 _RICKETTS = "Ricketts 1981, Angle Orthodontist 51:115-150: clinical norm and clinical deviation"
 _BURSTONE = "Burstone 1967, American Journal of Orthodontics 53:262-284: adolescents"
+_EASTMAN = "Eastman standard; Mills 1982, Principles and Practice of Orthodontics"
 
 _S, _N, _OR, _PO, _A, _B, _POG, _ME, _GN, _GO, _L1, _U1, _UL, _LL, _SN, _SPOG, _PNS, _ANS, _AR = ISBI_NAMES
 
@@ -53,7 +54,7 @@ CEPHALOMETRIC = (
         name="Gonial angle", kind="angle", landmarks=(_AR, _GO, _ME), norm=130.0, deviation=7.0, source=_JARABAK
     ),
     Measurement(
-        name="Face height, S-Go / N-Me",
+        name="Face height ratio",
         kind="ratio",
         landmarks=(_S, _GO, _N, _ME),
         norm=0.635,
@@ -61,7 +62,7 @@ CEPHALOMETRIC = (
         source=_RATIO,
     ),
     Measurement(
-        name="Upper incisor to A-Pog",
+        name="U1 to A-Pog",
         kind="distance_to_line",
         landmarks=(_U1, _A, _POG, _S),
         norm=2.7,
@@ -69,7 +70,7 @@ CEPHALOMETRIC = (
         source=_DOWNS,
     ),
     Measurement(
-        name="Lower incisor to A-Pog",
+        name="L1 to A-Pog",
         kind="distance_to_line",
         landmarks=(_L1, _A, _POG, _S),
         norm=1.0,
@@ -92,7 +93,14 @@ CEPHALOMETRIC = (
         deviation=1.6,
         source=_BURSTONE,
     ),
-    Measurement(name="Palatal plane to GoMe", kind="angle", landmarks=(_PNS, _ANS, _GO, _ME)),
+    Measurement(
+        name="Palatal plane-GoMe",
+        kind="angle",
+        landmarks=(_PNS, _ANS, _GO, _ME),
+        norm=27.0,
+        deviation=4.0,
+        source=_EASTMAN,
+    ),
 )
 
 

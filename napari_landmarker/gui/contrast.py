@@ -9,7 +9,7 @@ from napari_landmarker.engine.geometry import FloatArray
 from napari_landmarker.engine.io.image import Image
 
 #: Half height and width of the patch to the right of a point that its name covers, as shares of the image.
-_HALF_HEIGHT, _WIDTH = 0.02, 0.12
+_HALF_HEIGHT, PATCH_WIDTH = 0.02, 0.12
 #: Above this brightness, of 0 to 1, black text reads better than white.
 _BRIGHT = 0.55
 
@@ -36,7 +36,7 @@ def text_colors(image: Image, points: FloatArray, limits: tuple[float, float]) -
 
 def _patch(shape: tuple[int, ...], point: FloatArray) -> tuple[int | slice, ...]:
     at = np.clip(np.round(point).astype(int), 0, np.asarray(shape) - 1)
-    half, width = max(1, int(shape[-2] * _HALF_HEIGHT)), max(1, int(shape[-1] * _WIDTH))
+    half, width = max(1, int(shape[-2] * _HALF_HEIGHT)), max(1, int(shape[-1] * PATCH_WIDTH))
     y, x = int(at[-2]), int(at[-1])
     return (*map(int, at[:-2]), slice(max(0, y - half), y + half + 1), slice(x, x + width + 1))
 

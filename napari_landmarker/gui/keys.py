@@ -88,7 +88,7 @@ KEYS: tuple[Key, ...] = (
     Key(("]",), "Larger points", "Draw the points larger.", VIEW, "larger_points"),
     Key(("[",), "Smaller points", "Draw the points smaller.", VIEW, "smaller_points"),
     Key(("N",), "Names", "Write the names beside the points, or not.", VIEW, "names"),
-    Key(("X",), "Measurements", "Draw the measurements on the image, or no longer.", VIEW, "measurements"),
+    Key(("K",), "Measurements", "Draw the measurements on the image, or no longer.", VIEW, "measurements"),
     Key(("L",), "Ruler", "Click two ends of a known length to tell how large a pixel is.", VIEW, "ruler"),
     Key(("Escape",), "Put the ruler away", "Stop measuring.", VIEW, "no_ruler"),
     Key(("F1", "?"), "Keys", "Show this list, or close it.", VIEW, "help", needs_case=False),

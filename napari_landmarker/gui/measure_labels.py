@@ -45,6 +45,7 @@ class ValueLabels:
             self._add(grid)
         layer = self.layer
         assert layer is not None
+        layer.visible = True  # first: napari does not slice what is hidden, and then has texts for other rows
         if grid != self._grid:
             for key, value in layer_geometry(grid).items():
                 setattr(layer, key, value)
@@ -54,7 +55,6 @@ class ValueLabels:
             layer.size = 1e-3
         layer.features = {"written": np.array(texts, dtype=object)}
         layer.text.color = colors
-        layer.visible = True
 
     def hide(self) -> None:
         """Write nothing."""

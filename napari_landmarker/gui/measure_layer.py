@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 import numpy as np
 from napari.utils.colormaps.standardize_color import transform_color
 from napari.viewer import Viewer
 from psygnal import Signal
 
 from napari_landmarker.engine.geometry import FloatArray
+from napari_landmarker.engine.landmarks import LandmarkSet
 from napari_landmarker.engine.metrics import Measured, measurements_of
 from napari_landmarker.engine.schema import Measurement
+from napari_landmarker.gui.contrast import PATCH_WIDTH, text_colors
 from napari_landmarker.gui.layers import CaseLayers
 from napari_landmarker.gui.line_layer import LineLayer
 from napari_landmarker.gui.measure_labels import ValueLabels
-from napari_landmarker.gui.measure_shapes import Drawing, drawing
+from napari_landmarker.gui.measure_shapes import Drawing, drawing, place_of
 from napari_landmarker.gui.measure_words import Verdict, value_text, verdict
 from napari_landmarker.state.session import Session
 
@@ -101,7 +105,7 @@ class MeasureLayer:
             self.values.hide()
             return
         measured = {one.measurement.name: one for one in measurements_of(seen, shown)}
-        drawings = {m.name: found for m in shown if (found := self._on_slice(drawing(m, seen))) is not None}
+        drawings = self._drawings(shown, seen)
         drawn = [one for name, one in measured.items() if name in drawings and one.value is not None]
         ink = np.array([self._color(one) for one in drawn]).reshape(-1, 4)
         parts = [drawings[one.measurement.name] for one in drawn]
@@ -111,7 +115,9 @@ class MeasureLayer:
         if self.lines.layer is not None and parts:
             self.lines.layer.edge_color = np.repeat(ink, [len(part.segments) for part in parts], axis=0)
         places = np.array([part.label for part in parts]).reshape(-1, ndim)
-        self.values.show([_label(one) for one in drawn], places, ink, seen.grid)
+        written = self._text_colors(places)
+        written[:, 3] = ink[:, 3]
+        self.values.show([self._label(one) for one in drawn], places, written, seen.grid)
 
     # ---- inside
 
@@ -119,6 +125,36 @@ class MeasureLayer:
         project = self.session.project
         measurements = () if project is None else project.schema.measurements
         return measurements if self.all else tuple(m for m in measurements if m.name in self.chosen)
+
+    def _drawings(self, shown: tuple[Measurement, ...], seen: LandmarkSet) -> dict[str, Drawing]:
+        """What is drawn of each measurement on the slice that is shown."""
+        rings: Counter[tuple[str, ...]] = Counter()
+        found = {}
+        for measurement in shown:
+            drawn = self._on_slice(drawing(measurement, seen, rings[place_of(measurement)]))
+            if drawn is not None:
+                found[measurement.name] = drawn
+                rings[place_of(measurement)] += 1
+        return found
+
+    def _label(self, measured: Measured) -> str:
+        """The value and whether it is beyond what is usual; the name too, where not all are drawn."""
+        name, text = measured.measurement.name, value_text(measured)
+        if not self.all or name in self.chosen:
+            text = f"{name} {text}"
+        if verdict(measured) in (Verdict.OFF, Verdict.FAR):
+            text += _MARKS[(measured.deviations or 0) > 0]
+        return text
+
+    def _text_colors(self, places: FloatArray) -> FloatArray:
+        """Black or white, as can be read on the image there."""
+        image, layer = self.session.image, self.layers.image
+        if image is None or layer is None or not len(places):
+            return np.ones((len(places), 4))
+        begins = places.copy()
+        begins[:, -1] -= PATCH_WIDTH / 2 * image.grid.shape[-1]
+        low, high = layer.contrast_limits
+        return np.asarray(text_colors(image, begins, (low, high)), dtype=np.float64)
 
     def _color(self, measured: Measured) -> FloatArray:
         color = np.array(transform_color(COLORS[verdict(measured)])[0], dtype=np.float64)
@@ -153,12 +189,3 @@ class MeasureLayer:
         flat[:, :, hidden] = at
         label[hidden] = at
         return Drawing(flat, label)
-
-
-def _label(measured: Measured) -> str:
-    """Name and value, and whether it is beyond what is usual."""
-    text = f"{measured.measurement.name} {value_text(measured)}"
-    if verdict(measured) in (Verdict.OFF, Verdict.FAR):
-        assert measured.deviations is not None
-        text += _MARKS[measured.deviations > 0]
-    return text

@@ -108,12 +108,12 @@ def verdict(measured: Measured) -> Verdict:
 
 
 def verdict_text(measured: Measured) -> str:
-    """How a value stands to its norm, in words: ``+1.4: high``, in deviations; nothing where that cannot be said."""
+    """How a value stands to its norm, in words: ``+1.4 high``, in deviations; nothing where that cannot be said."""
     if measured.deviations is None:
         return ""
     side = "high" if measured.deviations > 0 else "low"
     word = {Verdict.USUAL: "usual", Verdict.OFF: side, Verdict.FAR: f"very {side}"}[verdict(measured)]
-    return f"{_signed(measured.deviations)}: {word}"
+    return f"{_signed(measured.deviations)} {word}"
 
 
 def explanation(measured: Measured) -> str:

@@ -110,22 +110,21 @@ class ProjectDialog(QDialog):
             super().accept()
 
     def _make(self) -> Project:
-        if not self.images.text().strip():
+        images_folder = None if self._are_chosen() else _path(self.images)
+        if images_folder is None and not self._are_chosen():
             raise ProjectError("Choose the folder with the images first.")
         folder, annotations = _path(self.folder), _path(self.annotations)
         if folder is None:
             raise ProjectError("Choose a folder for the project.")
         names = [line.strip() for line in self.landmarks.toPlainText().splitlines() if line.strip()]
         schema = LandmarkSchema.from_names(names)
-        images = self._find_images()
+        images = distinct_images(self._chosen) if images_folder is None else find_images(images_folder)
         spacing = _parse_spacing(self.spacing.text(), images)
         return create_project(folder, schema, images, annotations=annotations, spacing=spacing)
 
-    def _find_images(self) -> list[Path]:
-        """The images that were chosen before, or else those of the folder."""
-        if self._chosen and self.images.text() == self._chosen_words():
-            return distinct_images(self._chosen)
-        return find_images(_path(self.images) or Path())
+    def _are_chosen(self) -> bool:
+        """Whether the images are those that were chosen one by one, and not a folder."""
+        return bool(self._chosen) and self.images.text() == self._chosen_words()
 
     # ---- choosing
 
@@ -142,7 +141,7 @@ class ProjectDialog(QDialog):
         return f"<{first}>" if not more else f"<{first} and {more} more>"
 
     def _suggest_folder(self, images: str) -> None:
-        if self._chosen and images == self._chosen_words():
+        if self._are_chosen():
             return
         path = Path(images.strip())
         if self.folder.text() != self._suggested or not path.name:

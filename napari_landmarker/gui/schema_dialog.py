@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from qtpy.QtCore import Qt
+from qtpy.QtGui import QKeyEvent
 from qtpy.QtWidgets import (
     QApplication,
     QDialog,
@@ -69,6 +70,7 @@ class SchemaDialog(QDialog):
         self.buttons = QDialogButtonBox(QDialogButtonBox.StandardButton.Cancel)
         self.save = self.buttons.addButton("Save", QDialogButtonBox.ButtonRole.AcceptRole)
         self.save.setAutoDefault(False)
+        self.save.setToolTip("Change the project (Ctrl+Enter).")
         self.buttons.button(QDialogButtonBox.StandardButton.Cancel).setAutoDefault(False)
         self.buttons.accepted.connect(self.accept)
         self.buttons.rejected.connect(self.reject)
@@ -84,6 +86,15 @@ class SchemaDialog(QDialog):
     def show_measurements(self) -> None:
         """Go to the page of measurements."""
         self.tabs.setCurrentWidget(self.measurements)
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        """Called by Qt: Enter goes on in the list and the fields; Ctrl+Enter saves."""
+        if event.key() not in (Qt.Key.Key_Return, Qt.Key.Key_Enter):
+            super().keyPressEvent(event)
+        elif event.modifiers() & Qt.KeyboardModifier.ControlModifier:
+            self.accept()
+        else:
+            self.pages[self.tabs.currentIndex()].enter()
 
     # ---- saving
 

@@ -72,7 +72,6 @@ class LandmarksPage(SchemaPage[LandmarkDraft]):
         self.fields.add("Where it lies", self.where)
         self.fields.add("Example", self._make_example(), "example")
         self.name.textEdited.connect(self._name_typed)
-        self.name.returnPressed.connect(self.add)
         self.name.setToolTip("Enter adds the next landmark.")
         self.color.clicked.connect(lambda _=False: self._choose_color())
         self.group.editTextChanged.connect(self._group_typed)
@@ -116,12 +115,12 @@ class LandmarksPage(SchemaPage[LandmarkDraft]):
     def _new(self, at: int) -> None:
         self.draft.add_landmark(at)
 
-    def _drop(self, item: LandmarkDraft) -> None:
+    def _drop(self, item: LandmarkDraft) -> str:
         lines, measurements = self.draft.remove_landmark(item)
         used = [f"{lines} line{'s' if lines > 1 else ''}"] if lines else []
         used += [", ".join(measurements)] if measurements else []
         also = f", and with it {' and '.join(used)}" if used else ""
-        self.told.emit(f"“{item.name}” is removed{also}; Cancel brings all back.")
+        return f"“{item.name}” is removed{also}; Cancel brings all back."
 
     def _text(self, item: LandmarkDraft) -> str:
         return item.name + (f"   ({item.group})" if item.group else "")
@@ -130,7 +129,6 @@ class LandmarksPage(SchemaPage[LandmarkDraft]):
         return color_icon(item.color)
 
     def _first_field(self) -> QWidget:
-        self.name.selectAll()
         return self.name
 
     # ---- what a person does
@@ -186,9 +184,9 @@ class LandmarksPage(SchemaPage[LandmarkDraft]):
     def _pair_by_name(self) -> None:
         found = self.draft.pair_by_name()
         words = {0: "No new pair: no two names differ only in left and right.", 1: "One pair of left and right made."}
-        self.told.emit(words.get(found, f"{found} pairs of left and right made."))
         self.refill()
         self._changed()
+        self.told.emit(words.get(found, f"{found} pairs of left and right made."))
 
     def _show_picture(self, item: LandmarkDraft) -> None:
         path = item.picture or (self._root / PurePosixPath(item.example) if item.example else None)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from qtpy.QtCore import QSize, Qt, Signal
-from qtpy.QtGui import QIcon, QKeySequence, QShortcut
+from qtpy.QtGui import QIcon, QKeyEvent
 from qtpy.QtWidgets import (
     QAbstractItemView,
     QApplication,
@@ -74,13 +74,16 @@ class ItemList(QWidget):
         self.rows.currentRowChanged.connect(self._row_changed)
         self.rows.dropped.connect(self.move_wanted)
         self.rows.itemDoubleClicked.connect(lambda _: self.edit_wanted.emit())
-        self._shortcut("Insert", self.add_wanted.emit)
-        self._shortcut("Delete", self._remove)
-        for key in ("F2", "Return"):
-            self._shortcut(key, self.edit_wanted.emit)
+        self.rows.keys = {
+            (Qt.Key.Key_Insert, False): self.add_wanted.emit,
+            (Qt.Key.Key_Delete, False): self._remove,
+            (Qt.Key.Key_F2, False): self.edit_wanted.emit,
+            (Qt.Key.Key_Return, False): self.edit_wanted.emit,
+            (Qt.Key.Key_Enter, False): self.edit_wanted.emit,
+        }
         if can_order:
-            self._shortcut("Alt+Up", lambda: self._move(-1))
-            self._shortcut("Alt+Down", lambda: self._move(+1))
+            self.rows.keys[Qt.Key.Key_Up, True] = lambda: self._move(-1)
+            self.rows.keys[Qt.Key.Key_Down, True] = lambda: self._move(+1)
         self._enable()
 
     @property
@@ -129,16 +132,27 @@ class ItemList(QWidget):
         self.up.setEnabled(self.row > 0)
         self.down.setEnabled(0 <= self.row < self.rows.count() - 1)
 
-    def _shortcut(self, key: str, action: Callable[[], None]) -> None:
-        shortcut = QShortcut(QKeySequence(key), self.rows)
-        shortcut.setContext(Qt.ShortcutContext.WidgetShortcut)
-        shortcut.activated.connect(action)
-
 
 class _Rows(QListWidget):
-    """A list that tells where a row was dropped, and leaves moving it to whoever owns the rows."""
+    """A list that tells where a row was dropped, and leaves moving it to whoever owns the rows.
+
+    Attributes:
+        keys: what keys do, by whether Alt is held.
+    """
 
     dropped = Signal(int, int)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.keys: dict[tuple[int, bool], Callable[[], None]] = {}
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        """Called by Qt."""
+        action = self.keys.get((event.key(), bool(event.modifiers() & Qt.KeyboardModifier.AltModifier)))
+        if action is None:
+            super().keyPressEvent(event)
+        else:
+            action()
 
     def dropEvent(self, event: object) -> None:
         """Called by Qt."""

@@ -97,7 +97,6 @@ class MeasurementsPage(SchemaPage[MeasurementDraft]):
         return item.name
 
     def _first_field(self) -> QWidget:
-        self.name.selectAll()
         return self.name
 
     # ---- what a person does
@@ -126,10 +125,10 @@ class MeasurementsPage(SchemaPage[MeasurementDraft]):
     def _add_set(self, ready: MeasurementSet) -> None:
         count = self.draft.add_measurements(ready.measurements)
         self.refill(len(self.draft.measurements) - 1 if count else None)
+        self._changed()
         self.told.emit(
             f"{count} measurements added." if count else f"All of the {ready.title.lower()} is there already."
         )
-        self._changed()
 
     def _say(self, item: MeasurementDraft, form: Form) -> None:
         names = ["…" if landmark is None else landmark.name for landmark in item.landmarks]

@@ -7,7 +7,7 @@ from typing import Generic, TypeVar
 
 from qtpy.QtCore import Qt, Signal
 from qtpy.QtGui import QIcon
-from qtpy.QtWidgets import QHBoxLayout, QLabel, QSplitter, QStackedWidget, QWidget
+from qtpy.QtWidgets import QHBoxLayout, QLabel, QLineEdit, QSplitter, QStackedWidget, QWidget
 
 from napari_landmarker.gui.schema_draft import LandmarkDraft, LineDraft, MeasurementDraft, SchemaDraft
 from napari_landmarker.gui.schema_fields import Fields
@@ -86,9 +86,10 @@ class SchemaPage(QWidget, Generic[Kind]):
         """Add an item at a place of the list."""
         raise NotImplementedError
 
-    def _drop(self, item: Kind) -> None:
-        """Remove an item."""
+    def _drop(self, item: Kind) -> str:
+        """Remove an item; returns what there is to say of it."""
         self._all().remove(item)
+        return ""
 
     def _text(self, item: Kind) -> str:
         """The item's line in the list."""
@@ -118,6 +119,11 @@ class SchemaPage(QWidget, Generic[Kind]):
         self.changed.emit()
         self._edit()
 
+    def enter(self) -> None:
+        """Enter was pressed in a field: in the first one it adds the next item."""
+        if self.item is not None and self.window().focusWidget() is self._first_field():
+            self.add()
+
     def refill(self, row: int | None = None) -> None:
         """Show the draft as it is now; ``row`` is chosen, by default the same as before."""
         row = self.items.row if row is None else row
@@ -144,9 +150,10 @@ class SchemaPage(QWidget, Generic[Kind]):
         self.changed.emit()
 
     def _remove(self, row: int) -> None:
-        self._drop(self._all()[row])
+        said = self._drop(self._all()[row])
         self.refill(row)
         self.changed.emit()
+        self.told.emit(said)
 
     def _move(self, row: int, to: int) -> None:
         items = self._all()
@@ -156,7 +163,10 @@ class SchemaPage(QWidget, Generic[Kind]):
 
     def _edit(self) -> None:
         if self.item is not None:
-            self._first_field().setFocus(Qt.FocusReason.OtherFocusReason)
+            field = self._first_field()
+            field.setFocus(Qt.FocusReason.OtherFocusReason)
+            if isinstance(field, QLineEdit):
+                field.selectAll()
 
     def _fill(self) -> None:
         item = self.item

@@ -5,8 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from unittest.mock import patch
 
+from app_model import Application
 from napari import Viewer
+from napari._app_model._app import NapariApplication, _napari_names
+from napari._qt._qapp_model.qactions import init_qactions
+from napari.plugins import _initialize_plugins
 from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QApplication
 from window import Canvas
@@ -22,8 +27,29 @@ OpenProject = Callable[..., Canvas]
 
 
 @contextmanager
+def own_application() -> Iterator[None]:
+    """An application of napari for one window, as napari's own fixtures have one each: its commands end with it."""
+    application = NapariApplication("one window")
+    application.injection_store.namespace = _napari_names
+    with patch.object(NapariApplication, "get_app_model", return_value=application):
+        try:
+            yield
+        finally:
+            Application.destroy("one window")
+            _initialize_plugins.cache_clear()
+            init_qactions.cache_clear()
+
+
+@contextmanager
 def one_window() -> Iterator[Canvas]:
     """A window with the widget docked, and a mouse and keys for its canvas; closed at the end."""
+    with own_application():
+        yield from _window()
+
+
+def _window() -> Iterator[Canvas]:
+    _initialize_plugins.cache_clear()
+    init_qactions.cache_clear()
     viewer = Viewer(show=True)
     viewer.window._qt_window.resize(1400, 900)
     widget = dock(viewer)
