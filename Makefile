@@ -21,7 +21,7 @@ demo: $(STAMP) ## The main job on real images: train, predict, report, window (D
 
 test: setup ## The whole test suite, windows included
 	@$(BIN)/python -m pytest -n 2 --dist loadfile tests/engine tests/state tests/contracts
-	@$(BIN)/python -m pytest tests/gui
+	@$(BIN)/python -m pytest -n 2 --dist loadfile tests/gui
 
 lint: $(STAMP) ## ruff, mypy and the direction of imports
 	@$(BIN)/ruff check .

@@ -3,22 +3,25 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import numpy as np
 import pytest
 from napari.layers import Points, Vectors
 from one_window import one_window, open_fresh
+from PIL import Image as PillowImage
 from pytestqt.qtbot import QtBot
 from qtpy.QtCore import QEvent, Qt
 from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QApplication
-from window import SPACING_3D, Canvas, prediction
+from window import SHAPE_2D, SPACING_3D, Canvas, prediction
 
+from napari_landmarker.engine.exchange import create_project
 from napari_landmarker.engine.io.isbi import ISBI_NAMES
 from napari_landmarker.engine.project import Project
 from napari_landmarker.engine.schema import LandmarkSchema
+from napari_landmarker.state.modes import LabelMode
 
 K = Qt.Key
 SCHEMA = LandmarkSchema.parse(
@@ -38,15 +41,48 @@ def window(qapp: QApplication) -> Iterator[Canvas]:
         yield canvas
 
 
+@pytest.fixture(scope="module")
+def study(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A project of two pictures that most tests share, as opening one takes longer than they do."""
+    folder = tmp_path_factory.mktemp("shared")
+    paths = [folder / f"head_{number}.png" for number in range(2)]
+    for path in paths:
+        PillowImage.fromarray(np.random.default_rng(0).integers(0, 255, SHAPE_2D, dtype=np.uint8)).save(path)
+    return create_project(folder / "study", SCHEMA, paths).root
+
+
 @pytest.fixture
-def flat(window: Canvas, tmp_path: Path, images_2d: list[Path]) -> Canvas:
-    """Three pictures of unknown pixel size; nasion and sella lie 40 px apart, menton at a right angle."""
-    canvas = open_fresh(window, tmp_path / "study", SCHEMA, images_2d)
-    canvas.widget.canvas.actions.measures.choose(())
-    canvas.widget.canvas.actions.measures.draw_all(False)
-    for point in ((20, 60), (60, 60), (60, 90)):
-        canvas.widget.session.place(point)
+def flat(window: Canvas, study: Path) -> Canvas:
+    """A picture of unknown pixel size; nasion and sella lie 40 px apart, menton at a right angle."""
+    session = window.widget.session
+    if session.project is None or session.project.root != study:
+        window.widget.open_project(study)
+        window.viewer.reset_view()
+    session.model = None
+    session.open_case("head_0")
+    return ready(window, ((20, 60), (60, 60), (60, 90)))
+
+
+@pytest.fixture
+def own(window: Canvas, tmp_path: Path, images_2d: list[Path]) -> Canvas:
+    """As `flat`, in a project of its own."""
+    open_fresh(window, tmp_path / "study", SCHEMA, images_2d)
+    return ready(window, ((20, 60), (60, 60), (60, 90)))
+
+
+def ready(canvas: Canvas, points: Sequence[Sequence[float]]) -> Canvas:
+    """Place all landmarks, draw nothing and look at the page of measurements."""
+    session, measures = canvas.widget.session, canvas.widget.canvas.actions.measures
+    measures.choose(())
+    measures.draw_all(False)
+    session.set_mode(LabelMode.QUICK)
+    for name, point in zip(session.names, points, strict=True):
+        if session.annotations.point(name).tolist() != list(point):
+            session.set_current(name)
+            session.place(point)
+    session.set_mode(LabelMode.SEQUENTIAL)
     canvas.widget.tabs.setCurrentWidget(canvas.widget.measure)
+    canvas.native.setFocus()
     QApplication.processEvents()
     return canvas
 
@@ -54,14 +90,8 @@ def flat(window: Canvas, tmp_path: Path, images_2d: list[Path]) -> Canvas:
 @pytest.fixture
 def solid(window: Canvas, tmp_path: Path, images_3d: list[Path]) -> Canvas:
     """A volume with nasion and menton on slice 2, sella on slice 4."""
-    canvas = open_fresh(window, tmp_path / "study", SCHEMA, images_3d)
-    canvas.widget.canvas.actions.measures.choose(())
-    canvas.widget.canvas.actions.measures.draw_all(False)
-    for point in ((2, 10, 10), (4, 10, 10), (2, 10, 50)):
-        canvas.widget.session.place(point)
-    canvas.widget.tabs.setCurrentWidget(canvas.widget.measure)
-    QApplication.processEvents()
-    return canvas
+    open_fresh(window, tmp_path / "study", SCHEMA, images_3d)
+    return ready(window, ((2, 10, 10), (4, 10, 10), (2, 10, 50)))
 
 
 def cells(canvas: Canvas, name: str) -> tuple[str, str, str]:
@@ -98,10 +128,10 @@ def test_lengths_of_unknown_pixels_are_px_and_not_compared_with_mm(flat: Canvas)
     assert "square" in panel.notice.text()
 
 
-def test_once_the_pixel_size_is_known_lengths_are_mm(flat: Canvas) -> None:
-    flat.widget.session.set_spacing((0.5, 1.0))
-    assert cells(flat, "depth") == ("20.0 mm", "20.0 ± 5.0 mm", "0.0 usual")
-    assert not flat.widget.measure.notice.isVisible()
+def test_once_the_pixel_size_is_known_lengths_are_mm(own: Canvas) -> None:
+    own.widget.session.set_spacing((0.5, 1.0))
+    assert cells(own, "depth") == ("20.0 mm", "20.0 ± 5.0 mm", "0.0 usual")
+    assert not own.widget.measure.notice.isVisible()
 
 
 def test_values_follow_a_landmark_while_it_is_dragged(flat: Canvas) -> None:
@@ -197,20 +227,20 @@ def test_what_is_drawn_follows_a_landmark_that_is_dragged(flat: Canvas) -> None:
     assert texts(flat)[0] == "40.0 px"
 
 
-def test_in_another_image_its_own_measurements_are_drawn(flat: Canvas) -> None:
-    flat.key(K.Key_K)
-    flat.widget.session.next_case()
-    assert texts(flat) == []
-    flat.widget.session.place((10, 10))
-    flat.widget.session.place((10, 22))
-    assert texts(flat) == ["12.0 px"]
+def test_in_another_image_its_own_measurements_are_drawn(own: Canvas) -> None:
+    own.key(K.Key_K)
+    own.widget.session.next_case()
+    assert texts(own) == []
+    own.widget.session.place((10, 10))
+    own.widget.session.place((10, 22))
+    assert texts(own) == ["12.0 px"]
 
 
-def test_a_key_without_measurements_says_so(flat: Canvas, told: list[str]) -> None:
-    flat.widget.session.change_schema(SCHEMA.model_copy(update={"measurements": ()}))
-    flat.key(K.Key_K)
+def test_a_key_without_measurements_says_so(own: Canvas, told: list[str]) -> None:
+    own.widget.session.change_schema(SCHEMA.model_copy(update={"measurements": ()}))
+    own.key(K.Key_K)
     assert any("Nothing is measured in this project yet" in sentence for sentence in told)
-    assert flat.widget.measure.summary.text() == "Nothing is measured in this project yet."
+    assert own.widget.measure.summary.text() == "Nothing is measured in this project yet."
 
 
 # ---- volumes
@@ -258,9 +288,9 @@ def test_the_editor_opens_at_the_measurements(flat: Canvas) -> None:
     dialog.reject()
 
 
-def test_all_images_are_written_as_a_table(flat: Canvas, tmp_path: Path, qtbot: QtBot, told: list[str]) -> None:
+def test_all_images_are_written_as_a_table(own: Canvas, tmp_path: Path, qtbot: QtBot, told: list[str]) -> None:
     out = tmp_path / "measured.csv"
-    flat.widget.measure.export_to(out)
+    own.widget.measure.export_to(out)
     qtbot.waitUntil(lambda: any("1 image were written" in sentence for sentence in told), timeout=5000)
     rows = list(csv.DictReader(out.read_text().splitlines()))
     assert (rows[0]["measurement"], rows[0]["value"], rows[0]["unit"]) == ("depth", "40.0", "px")
