@@ -18,7 +18,7 @@ from napari_landmarker.engine.models.configs import (
     CoordinateRegressionConfig,
     StackedCholeskyHourglassConfig,
 )
-from napari_landmarker.engine.predict.reading import heat_of, read_answer, read_heat
+from napari_landmarker.engine.predict.reading import heat_of, read_answer, read_heat, read_patch
 from napari_landmarker.engine.train.config import TrainConfig
 
 SPACES = {2: (24, 31), 3: (15, 18, 16)}
@@ -61,6 +61,21 @@ def test_the_covariance_is_that_of_the_heat_in_the_window(ndim, logits):
     narrow = read_heat(heat, DecoderConfig(window=1), logits=logits).covariance
     assert (torch.linalg.eigvalsh(narrow) >= 1 / 12 - 1e-6).all()
     assert narrow[0, 0].trace() < found.covariance[0, 0].trace()
+
+
+@pytest.mark.parametrize("ndim", [2, 3])
+def test_all_heat_of_a_patch_counts_for_its_covariance(ndim):
+    heat = torch.zeros(1, 2, *(25,) * ndim)
+    middle, near, far = ((12,) * (ndim - 1) + (x,) for x in (12, 11, 22))
+    heat[(0, 0, *middle)], heat[(0, 0, *near)], heat[(0, 0, *far)] = 3.0, 0.5, 0.5
+    found = read_patch(heat, DecoderConfig(window=3))
+    plain = read_heat(heat, DecoderConfig(window=3), logits=True)
+    torch.testing.assert_close(found.points, plain.points, equal_nan=True)
+    torch.testing.assert_close(found.score, plain.score)
+    mean = (3.0 * 12 + 0.5 * 11) / 3.5  # of the window: the far pixel is none of it
+    second = (3.0 * (12 - mean) ** 2 + 0.5 * (11 - mean) ** 2 + 0.5 * (22 - mean) ** 2) / 4.0
+    np.testing.assert_allclose(found.covariance[0, 0], np.diag([1 / 12] * (ndim - 1) + [second]), rtol=1e-5)
+    assert torch.isnan(found.covariance[0, 1]).all()
 
 
 @pytest.mark.parametrize("ndim", [2, 3])

@@ -15,7 +15,7 @@ from napari_landmarker.engine.heatmap.activation import softmax_2d
 from napari_landmarker.engine.predict.found import Found
 from napari_landmarker.engine.predict.heats import HeatAverage
 from napari_landmarker.engine.predict.member import Look
-from napari_landmarker.engine.predict.reading import Reading, read_heat
+from napari_landmarker.engine.predict.reading import Reading, read_patch
 from napari_landmarker.engine.predict.seen import Seen
 from napari_landmarker.engine.transforms import resample
 
@@ -34,7 +34,7 @@ def refine(looks: Sequence[Look], first: Seen, landmarks: int) -> Seen:
     """What the second stages say about the points of the first.
 
     The score is the product of both stages': a patch does not know whether it lies at the right place. The covariance
-    is that of the patch's heat.
+    is that of the whole patch's heat.
 
     Args:
         looks: at cascades.
@@ -50,7 +50,7 @@ def refine(looks: Sequence[Look], first: Seen, landmarks: int) -> Seen:
     patches = []
     for row, average in enumerate(averages):
         heat = average.heat()
-        reading = read_heat(heat[None], decoder, logits=True)
+        reading = read_patch(heat[None], decoder)
         own = Found.of(Reading(*(values[0].unsqueeze(1) for values in reading)), average.to_heatmap)
         known = np.isfinite(found.points[row]).all()
         points[row] = own.points[0] if known else np.nan
