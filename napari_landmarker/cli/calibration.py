@@ -31,6 +31,13 @@ def calibrate(
             "(all landmarks of an image together)."
         ),
     ] = None,
+    temperature: Annotated[
+        str | None,
+        typer.Option(
+            help="How sure heatmaps or spreads are first made, by a third of the cases: none (as they are, the "
+            "default), common (one temperature for all landmarks) or each (one for each)."
+        ),
+    ] = None,
     views: Annotated[int, typer.Option(min=1, max=64, help="For predictions of so many views of each image.")] = 1,
     mirror: Annotated[bool, typer.Option("--mirror", help="For predictions with mirrored views.")] = False,
     device: Annotated[str, typer.Option(help="Where to compute: cpu, cuda, or auto.")] = "auto",
@@ -43,8 +50,8 @@ def calibrate(
 
     opened = Project.open(project)
     config = None
-    if score is not None or landmarks is not None:
-        config = read_info(opened.find_model(model)).config.calibration.changed(score, landmarks)
+    if any(choice is not None for choice in (score, landmarks, temperature)):
+        config = read_info(opened.find_model(model)).config.calibration.changed(score, landmarks, temperature)
     with bar("Predicting") as say:
         made = calibrate_model(
             opened, model, config, split=Split(split.value), views=views, flips=mirror, device=device, progress=say

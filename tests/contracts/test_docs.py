@@ -17,6 +17,7 @@ import pytest
         "docs/images.md",
         "docs/datasets.md",
         "docs/models.md",
+        "docs/uncertainty.md",
     ],
 )
 def test_links_into_the_repository_lead_somewhere(repository, name):
@@ -55,6 +56,35 @@ def test_the_example_in_the_readme_prints_what_it_says(repository, capsys):
     (block,) = [block for block in blocks if "heatmap_to_coord" in block]
     exec(compile(block, "README.md", "exec"), {})
     assert capsys.readouterr().out.strip() == block.rsplit("# ", 1)[1].strip()
+
+
+def test_the_listing_of_regions_prints_what_it_says(repository, capsys):
+    (block,) = re.findall(r"```python\n(.*?)```", (repository / "docs" / "uncertainty.md").read_text(), re.S)
+    exec(compile(block, "uncertainty.md", "exec"), {})
+    assert capsys.readouterr().out.splitlines() == re.findall(r"^# prints: (.*)$", block, re.M)
+
+
+def test_the_regressors_of_the_paper_are_named_where_they_are_looked_for(repository):
+    from napari_landmarker.engine import uncertainty
+
+    names = [name for name in uncertainty.__all__ if "Regressor" in name or name.startswith("MR2C")]
+    assert len(names) == 7
+    for page in ("README.md", "docs/uncertainty.md"):
+        text = (repository / page).read_text()
+        assert [name for name in names if f"`{name}`" not in text] == [], page
+
+
+def test_every_command_of_the_page_on_regions_has_these_options(repository):
+    from typer.main import get_command
+
+    from napari_landmarker.cli import app
+
+    commands = get_command(app).commands
+    rows = re.findall(r"^napari-landmarker (\w+)([^#\n]*)", (repository / "docs" / "uncertainty.md").read_text(), re.M)
+    assert [name for name, _ in rows] == ["calibrate", "predict", "evaluate"]
+    for name, words in rows:
+        known = {option for parameter in commands[name].params for option in parameter.opts}
+        assert set(re.findall(r"--[a-z-]+", words)) <= known
 
 
 def test_the_listings_in_the_readme_are_those_of_the_script(repository):

@@ -168,9 +168,15 @@ def test_what_cannot_be_calibrated(project: Project, tmp_path: Path) -> None:
     for place in (run, run / "fold-2-run"):
         place.mkdir(parents=True)
         (place / RECORD).write_text(json.dumps(record), encoding="utf-8")
-        with pytest.raises(CalibrationError, match=f"learnt from '{kept}' of the calibration split"):
-            calibrate_model(project, "m")
+        made = calibrate_model(project, "m")
+        assert made.count == 9
+        assert "9 images of the calibration split, without 1 that it, or the model it began with," in made.made_from
         (place / RECORD).unlink()
+    record["validation"] = [case.id for case in project.cases_in(Split.CALIBRATION)]
+    (run / RECORD).write_text(json.dumps(record), encoding="utf-8")
+    with pytest.raises(CalibrationError, match="and 9 more of the calibration split, so its regions would be too"):
+        calibrate_model(project, "m")
+    (run / RECORD).unlink()
     with pytest.raises(CalibrationError, match="not one of this project"):
         calibrate_model(project, next(iter(shipped_models())))
     assert calibrate_model(project, "m", split=Split.TEST).count == 4

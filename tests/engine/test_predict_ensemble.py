@@ -1,6 +1,9 @@
 """Models that stand together: the folder of an ensemble, several folders at once, and what is refused."""
 
 import json
+import os
+import shutil
+from contextlib import suppress
 
 import numpy as np
 import pytest
@@ -11,10 +14,11 @@ from napari_landmarker.engine.errors import ModelError, ProjectError
 from napari_landmarker.engine.geometry import Grid
 from napari_landmarker.engine.io.image import Image
 from napari_landmarker.engine.losses.configs import L2Config
+from napari_landmarker.engine.model_folders import model_folders
 from napari_landmarker.engine.models.configs import CascadeConfig, CoordinateRegressionConfig, UNetConfig
 from napari_landmarker.engine.predict import Predictor, read_info
 from napari_landmarker.engine.predict.bundle import INFO, WEIGHTS, save_bundle
-from napari_landmarker.engine.predict.ensemble import ENSEMBLE, save_ensemble
+from napari_landmarker.engine.predict.ensemble import ENSEMBLE, fingerprint_of, remove_moved, save_ensemble
 
 TINY = UNetConfig(features_2d=(8, 8, 8, 8, 8), stride_2d=2)
 IMAGE = Image.from_array(np.random.default_rng(5).normal(size=(40, 44)).astype(np.float32), Grid((40, 44)))
@@ -114,6 +118,59 @@ def test_an_ensemble_that_cannot_be_written_leaves_its_members_where_they_were(t
     for wrong in ([], [members[0], members[0]]):
         with pytest.raises(ModelError, match="different names"):
             save_ensemble(tmp_path / "both", wrong, info)
+
+
+class Ended(BaseException):
+    """The program is killed: nothing that is written for errors runs, and nothing is put away."""
+
+
+def ended_at(monkeypatch, number):
+    """Let the program end instead of the ``number``-th change of the disk, counted from 0."""
+    left = [number]
+
+    def before(change):
+        def change_or_end(*given, **more):
+            if left[0] == 0:
+                raise Ended
+            left[0] -= 1
+            return change(*given, **more)
+
+        return change_or_end
+
+    for name in ("mkdir", "rename", "replace", "unlink", "rmdir"):
+        monkeypatch.setattr(os, name, before(getattr(os, name)))
+    return left
+
+
+def test_an_ensemble_is_whole_or_its_members_are_whenever_the_program_ends(tmp_path, monkeypatch):
+    """Killed before each change of the disk in turn; afterwards the same call ends what was begun."""
+    begun = [saved(tmp_path / "kept" / f"fold-{k}", seed=k) for k in (1, 2)]
+    info = read_info(begun[0])
+    expected = Predictor.load(begun).fingerprint
+    ends = {"old": 0, "new": 0}
+    for number in range(1000):
+        place = tmp_path / str(number)
+        members = [shutil.copytree(one, place / "runs" / one.name) for one in begun]
+        folder = place / "both"
+        with monkeypatch.context() as patch:
+            left = ended_at(patch, number)
+            with suppress(Ended):
+                save_ensemble(folder, members, info)
+        if left[0] > 0:
+            break
+        kind = "new" if folder.exists() else "old"
+        ends[kind] += 1
+        assert fingerprint_of([folder] if kind == "new" else members) == expected
+        assert [path.name for path in model_folders(place)] == (["both"] if kind == "new" else [])
+        if kind == "old":
+            save_ensemble(folder, members, info)
+        else:
+            remove_moved(members)
+        assert fingerprint_of([folder]) == expected
+        assert names_in(place) == ["both", "runs"]
+        assert names_in(place / "runs") == []
+    assert min(ends.values()) > 5
+    assert number < 999
 
 
 def test_damaged_and_hostile_ensembles_are_one_sentence(tmp_path):

@@ -1,10 +1,14 @@
-"""Regions of heatmaps: what they hold, and that simulated places lie in them as often as is promised."""
+"""Regions of heatmaps: what they hold, and that simulated places lie in them as often as is promised.
+
+How the many checks of the latter are judged is said in `coverage_checks`; all draws begin at seed 0.
+"""
 
 from functools import cache
 
 import numpy as np
 import pytest
-from scipy import ndimage, stats
+from coverage_checks import Check, judge
+from scipy import ndimage
 from skimage.morphology import reconstruction
 
 from napari_landmarker.engine.geometry import AffineMap, Grid
@@ -20,6 +24,7 @@ from napari_landmarker.engine.uncertainty import (
 )
 from napari_landmarker.engine.uncertainty.quantile import landmark_thresholds, level_of_each
 
+SEED = 0
 DRAWS = 2000
 COUNTS = (5, 18, 19, 39, 100)
 CONFIDENCES = (0.5, 0.9, 0.95)
@@ -190,9 +195,8 @@ def _scores_of_cells(score, ndim, image):
     return cells, score.measure(prediction, 0, prediction.to_heatmap.inverse.apply(every)).reshape(cells.shape)
 
 
-def _table(score, ndim, count, seed, as_the_map_says):
+def _table(score, ndim, count, rng, as_the_map_says):
     """Scores ``(count, 1, 1, DRAWS)`` of places drawn from maps, or from maps that are not what the model shows."""
-    rng = np.random.default_rng(seed)
     table = np.empty((count, 1, 1, DRAWS))
     which = rng.integers(12, size=(count, DRAWS))
     for image in range(12):
@@ -204,48 +208,54 @@ def _table(score, ndim, count, seed, as_the_map_says):
     return table
 
 
-def _within(hits, low, high):
-    return stats.binom.ppf(0.005, DRAWS, low) <= hits <= stats.binom.ppf(0.995, DRAWS, min(high, 1.0))
+def _settings():
+    """Every score, dimension and number of images, with what tells their draws from others."""
+    for ndim in (2, 3):
+        for number, score in enumerate(SCORES):
+            for count in COUNTS:
+                yield score, ndim, count, (SEED, ndim, number, count)
 
 
-@pytest.mark.parametrize("ndim", [2, 3])
-@pytest.mark.parametrize("score", SCORES, ids=repr)
-def test_conformal_regions_of_heatmaps_cover_what_they_promise(score, ndim):
+def test_conformal_regions_of_heatmaps_cover_what_they_promise():
     """And exactly that where ties are broken by chance, as places in one cell have the same score."""
-    rng = np.random.default_rng(7)
-    for count in COUNTS:
-        table = _table(score, ndim, count + 1, 10 + count, as_the_map_says=False)
+    checks = []
+    for score, ndim, count, key in _settings():
+        rng = np.random.default_rng(key)
+        table = _table(score, ndim, count + 1, rng, as_the_map_says=False)
         for confidence in CONFIDENCES:
+            what = f"{score!r} {ndim}D n={count} c={confidence}"
             threshold = landmark_thresholds(table[:-1], confidence, "each", None)
             hits = int((table[-1] <= threshold).sum())
-            if count < confidence / (1 - confidence) - 1e-9:
-                assert np.isinf(threshold).all()
-            else:
-                # behind a bottleneck many cells have one score, and ties only ever cover more
-                assert _within(hits, confidence, 1.0 if score.connected else confidence + 1 / (count + 1))
-            exact = landmark_thresholds(table[:-1], confidence, "each", rng)
-            assert _within(int((table[-1] <= exact).sum()), confidence, confidence)
+            enough = count >= confidence / (1 - confidence) - 1e-9
+            assert (np.isfinite if enough else np.isinf)(threshold).all()
+            # behind a bottleneck many cells have one score, and ties only ever cover more
+            most = 1.0 if score.connected or not enough else confidence + 1 / (count + 1)
+            checks.append(Check(what, key, hits, DRAWS, confidence, most))
+            exact = int((table[-1] <= landmark_thresholds(table[:-1], confidence, "each", rng)).sum())
+            checks.append(Check(f"{what}, by chance", key, exact, DRAWS, confidence, confidence))
+    judge(checks)
 
 
-@pytest.mark.parametrize("ndim", [2, 3])
-@pytest.mark.parametrize("landmarks", ["pooled", "bonferroni", "max"])
-@pytest.mark.parametrize("score", SCORES, ids=repr)
-def test_conformal_regions_of_several_landmarks_cover_what_they_promise(score, landmarks, ndim):
+def test_conformal_regions_of_several_landmarks_cover_what_they_promise():
     """Of two landmarks, of which the second errs as its map says: one of them at random, or both together."""
-    for count in COUNTS:
-        table = np.concatenate([_table(score, ndim, count + 1, 40 + count + k, bool(k)) for k in range(2)], axis=1)
-        for confidence in CONFIDENCES:
-            level = level_of_each(confidence, landmarks, 2, 1)
-            thresholds = landmark_thresholds(table[:-1], level, landmarks)
-            inside = (table[-1] <= thresholds).all(axis=1)
-            one = inside[np.arange(DRAWS) % 2, np.arange(DRAWS)]
-            hits = int((one if landmarks == "pooled" else inside.all(axis=0)).sum())
-            if level * (count + 1) > count + 1e-9:
-                assert np.isinf(thresholds).all()
-                assert hits == DRAWS
-            else:
+    checks = []
+    for score, ndim, count, key in _settings():
+        rng = np.random.default_rng((*key, 2))
+        table = np.concatenate([_table(score, ndim, count + 1, rng, right) for right in (False, True)], axis=1)
+        for landmarks in ("pooled", "bonferroni", "max"):
+            for confidence in CONFIDENCES:
+                level = level_of_each(confidence, landmarks, 2, 1)
+                thresholds = landmark_thresholds(table[:-1], level, landmarks)
+                inside = (table[-1] <= thresholds).all(axis=1)
+                one = inside[np.arange(DRAWS) % 2, np.arange(DRAWS)]
+                hits = int((one if landmarks == "pooled" else inside.all(axis=0)).sum())
+                enough = level * (count + 1) <= count + 1e-9
+                assert (np.isfinite if enough else np.isinf)(thresholds).all()
                 most = level + (1.5 if landmarks == "pooled" else 1) / (count + 1)
-                assert _within(hits, confidence, 1.0 if score.connected else most), (count, confidence)
+                what = f"{score!r} {ndim}D n={count} c={confidence} {landmarks}"
+                most = 1.0 if score.connected or not enough else most
+                checks.append(Check(what, key, hits, DRAWS, confidence, most))
+    judge(checks)
 
 
 @pytest.mark.parametrize("landmarks", ["each", "pooled", "bonferroni", "max"])
@@ -274,15 +284,17 @@ def test_what_is_covered_lies_in_the_region(score, landmarks):
             assert covered[row] == pytest.approx(expected, nan_ok=True)
 
 
-@pytest.mark.parametrize("ndim", [2, 3])
-@pytest.mark.parametrize("connected", [False, True])
-def test_parametric_regions_cover_where_the_map_is_right(ndim, connected):
-    """They hold at least what they promise, and less than one cell more on average."""
-    score = RankScore(connected=connected)
-    table = _table(score, ndim, 1, 3, as_the_map_says=True)
-    for confidence in CONFIDENCES:
-        hits = int((table <= score.parametric(confidence, ndim)).sum())
-        assert hits >= stats.binom.ppf(0.005, DRAWS, confidence)
+def test_parametric_regions_cover_where_the_map_is_right():
+    """They hold at least what they promise."""
+    checks = []
+    for ndim in (2, 3):
+        for connected in (False, True):
+            score, key = RankScore(connected=connected), (SEED, ndim, connected)
+            table = _table(score, ndim, 1, np.random.default_rng(key), as_the_map_says=True)
+            for c in CONFIDENCES:
+                hits = int((table <= score.parametric(c, ndim)).sum())
+                checks.append(Check(f"{score!r} {ndim}D c={c}", key, hits, DRAWS, c))
+    judge(checks)
 
 
 @pytest.mark.parametrize("score", SCORES, ids=repr)

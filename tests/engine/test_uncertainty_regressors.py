@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import torch
+from coverage_checks import Check, judge
 from scipy import stats
 
 from napari_landmarker.engine.errors import CalibrationError
@@ -56,10 +57,9 @@ def test_normal_ellipsoids_cover_what_they_promise(ndim):
     """By the chi-square of the right dimension: simulated, and by the volume's formula."""
     pred, covariance, target = _points(ndim, 1000)
     regressor = MultivariateNormalRegressor(ndim, 2)
-    for confidence in (0.5, 0.95):
-        inside = regressor.in_region(pred, covariance, target, confidence)
-        assert stats.binom.interval(0.99, 2000, confidence)[0] <= inside.sum()
-        assert stats.binom.interval(0.99, 2000, confidence)[1] >= inside.sum()
+    judge(
+        [Check(f"{c}", 0, int(regressor.in_region(pred, covariance, target, c).sum()), 2000, c, c) for c in (0.5, 0.95)]
+    )
     spacing = np.tile([0.5, 0.2, 3.0][:ndim], (1, 1))
     volume = BALL[ndim] * np.sqrt(stats.chi2.ppf(0.95, ndim)) ** ndim * abs(np.linalg.det(ROOT[ndim]))
     area = regressor.area_prediction_region(covariance[:1], spacing)
@@ -131,9 +131,8 @@ def test_contour_hugging_holds_at_least_the_confidence():
     size, maps, target, dims, padding = _maps(2, count=500)
     regressor = ContourHuggingRegressor(2, 2, size)
     regressor.fit(maps, target, dims, padding)
-    for confidence in (0.5, 0.95):
-        inside = regressor.in_region(maps, target, dims, padding, confidence)
-        assert inside.sum() >= stats.binom.ppf(0.005, inside.size, confidence)
+    inside = {c: regressor.in_region(maps, target, dims, padding, c) for c in (0.5, 0.95)}
+    judge([Check(f"{c}", 0, int(own.sum()), own.size, c) for c, own in inside.items()])
 
 
 def test_tensors_of_any_type_are_read():

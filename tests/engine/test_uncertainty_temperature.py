@@ -1,9 +1,14 @@
 """Temperature scaling: the right temperature is found, and heat keeps its order."""
 
+import json
+from dataclasses import replace
+
 import numpy as np
 import pytest
+from coverage_checks import Check, judge
 from scipy import stats
 from test_uncertainty_density import _bumpy, _drawn, _prediction
+from uncertain_cases import covariance_of, grid_of, predicted, truth_of
 
 from napari_landmarker.engine.errors import CalibrationError
 from napari_landmarker.engine.landmarks import LandmarkSet
@@ -12,8 +17,13 @@ from napari_landmarker.engine.uncertainty import (
     Calibration,
     CalibrationConfig,
     DensityScore,
+    EuclideanScore,
+    MahalanobisScore,
+    PerAxisScore,
     RankScore,
     TemperatureScaling,
+    evaluate_regions,
+    leave_one_out,
 )
 
 
@@ -86,18 +96,142 @@ def test_each_landmark_can_have_a_temperature_of_its_own():
         found.apply(scaled, ("a", "b"))
 
 
-def test_a_temperature_comes_before_a_calibration():
-    """Where the model is twice too sure, parametric ranks cover what they promise only at the right temperature."""
-    rng = np.random.default_rng(1)
-    shown = [_prediction(_bumpy(2, seed) ** 2) for seed in range(500)]
-    real = [_prediction(_bumpy(2, seed)) for seed in range(500)]
+def _too_sure(count, power, seed):
+    """Maps that are shown sharper than places are drawn from, and these places."""
+    rng = np.random.default_rng(seed)
+    real = [_prediction(_bumpy(2, number)) for number in range(count)]
     truths = [LandmarkSet.from_points({"a": _drawn(one, 1, rng)[0]}, one.landmarks.grid) for one in real]
-    scaling = TemperatureScaling.fit(shown[:250], truths[:250])
-    regions = Calibration.from_scores(CalibrationConfig(score=RankScore(), calibrator="parametric"), ("a",), 2)
-    others = list(zip(shown[250:], truths[250:], strict=True))
-    too_sure = sum(regions.covers(one, truth, 0.8)[0] for one, truth in others)
-    right = sum(regions.covers(scaling.applied(one), truth, 0.8)[0] for one, truth in others)
-    assert too_sure < stats.binom.ppf(0.005, 250, 0.8) <= right
+    return [replace(one, heatmaps=one.heatmaps**power) for one in real], truths
+
+
+def test_a_calibration_with_a_temperature_makes_probabilities_right():
+    """Where the model is twice too sure, parametric ranks cover what they promise only at the right temperature."""
+    shown, truths = _too_sure(750, 2, 0)
+    plain = CalibrationConfig(score=RankScore(), calibrator="parametric")
+    tempered = plain.changed(temperature="common")
+    made = {config: Calibration.fit(config, shown, truths) for config in (plain, tempered)}
+    assert [one.count for one in made.values()] == [750, 500]
+    # no image that is judged set the temperature
+    share = {config: dict(leave_one_out(one).reliability)[0.8] for config, one in made.items()}
+    assert 750 * share[plain] < stats.binom.ppf(0.0005, 750, 0.8)
+    judge([Check("tempered", 0, round(500 * share[tempered]), 500, 0.8)])
+    assert made[tempered].scaling.temperature == pytest.approx(2, rel=0.25)
+
+
+@pytest.mark.parametrize("landmarks", ["each", "max"])
+@pytest.mark.parametrize("temperature", ["common", "each"])
+@pytest.mark.parametrize("score", [RankScore(), DensityScore(relative=False), MahalanobisScore()], ids=repr)
+def test_a_third_sets_temperatures_and_the_others_thresholds(score, temperature, landmarks):
+    """Oracle: the two parts done by hand, with predictions that are brought to the temperature beforehand."""
+    rng, cases = np.random.default_rng(0), []
+    for image in range(31):
+        one = _prediction(_bumpy(2, image))
+        grid = one.landmarks.grid
+        points = LandmarkSet.from_points(dict.fromkeys("ab", np.array(grid.shape) / 2), grid)
+        said = replace(points, covariance=np.stack([np.eye(2) * 4, np.diag([9.0, 25.0])]))
+        places = {"a": _drawn(one, 1, rng)[0], "b": rng.uniform(0, 20, 2)}
+        heat = np.concatenate([one.heatmaps, one.heatmaps[:, ::-1] ** 3])
+        cases.append((Prediction(said, heat, one.to_heatmap), LandmarkSet.from_points(places, grid)))
+    config = CalibrationConfig(score=score, landmarks=landmarks, temperature=temperature)
+    assert (config.for_temperature(31), config.images_for(21), config.images_for(1)) == (10, 31, 3)
+    predictions, truths = zip(*cases, strict=True)
+    made = Calibration.fit(config, iter(predictions), iter(truths))
+    assert made.count == 21
+    scaling = TemperatureScaling.fit(predictions[:10], truths[:10], temperature == "each", score.tempered)
+    assert made.scaling == scaling
+    assert set(scaling.own) == ({"a", "b"} if temperature == "each" else set())
+    by_hand = Calibration.fit(config.changed(temperature="none"), map(scaling.applied, predictions[10:]), truths[10:])
+    np.testing.assert_array_equal(made.scores, by_hand.scores)
+    again = Calibration.from_dict(json.loads(json.dumps(made.to_dict())))
+    assert again.scaling == scaling
+    warm = [(scaling.applied(prediction), truth) for prediction, truth in cases]
+    for (prediction, truth), (said, _) in zip(cases[:4], warm, strict=False):
+        expected = by_hand.regions(said, 0.8)
+        for calibration in (made, again):
+            for name, region in calibration.regions(prediction, 0.8).items():
+                assert region.size == pytest.approx(expected[name].size)
+            np.testing.assert_array_equal(calibration.covers(prediction, truth, 0.8), by_hand.covers(said, truth, 0.8))
+    report = evaluate_regions(made, cases[:5], confidence=0.8)
+    assert report.points.covered == evaluate_regions(by_hand, warm[:5], confidence=0.8).points.covered
+
+
+def test_the_promise_holds_with_a_temperature():
+    """Also where the images are few: they are drawn anew each time, and a new one."""
+    inside, draws, images, count = [], 150, 300, 29
+    shown, truths = _too_sure(images, 3, 0)
+    config = CalibrationConfig(score=RankScore(), temperature="common")
+    for number in range(draws):
+        *own, new = np.random.default_rng((0, number)).choice(images, count + 1, replace=False)
+        made = Calibration.fit(config, [shown[k] for k in own], [truths[k] for k in own])
+        inside.append([made.covers(shown[new], truths[new], c)[0] for c in (0.5, 0.9)])
+    assert made.count == 20
+    hits = np.sum(inside, axis=0).astype(int).tolist()
+    # ties, as all places in a cell have one score, only ever cover more
+    judge([Check(f"c={c}", 0, own, draws, c) for c, own in zip((0.5, 0.9), hits, strict=True)])
+
+
+@pytest.mark.parametrize("ndim", [2, 3])
+def test_covariances_get_the_factor_that_errors_have(ndim):
+    """Oracle: the mean squared Mahalanobis distance of an axis, in plain algebra; and parametric ellipsoids cover."""
+    rng, true = np.random.default_rng(0), np.array([4.0, 0.5])
+    grid, cases, squared = grid_of(ndim), [], []
+    for k in range(1200):
+        own, points = np.stack([covariance_of(ndim, k), covariance_of(ndim, 2000 + k)]), np.full((2, ndim), 30.0)
+        errors = np.einsum("lij,lj->li", np.linalg.cholesky(own * true[:, None, None]), rng.normal(size=(2, ndim)))
+        squared.append([e @ np.linalg.inv(c) @ e for e, c in zip(errors, own, strict=True)])
+        cases.append((predicted(points, grid, own), truth_of(points + errors, grid)))
+    config = CalibrationConfig(calibrator="parametric", temperature="each")
+    made = Calibration.fit(config, *zip(*cases, strict=True))
+    expected = np.mean(squared[:400], axis=0) / ndim
+    assert expected == pytest.approx(true, rel=0.2)
+    assert made.scaling.own == pytest.approx(dict(zip("ab", expected, strict=True)))
+    assert made.scaling.temperature == pytest.approx(expected.mean())
+    report = leave_one_out(made, confidence=0.9)
+    judge([Check(name, name, one.covered, one.n, 0.88, 0.92) for name, one in report.landmarks.items()])
+    plain = leave_one_out(Calibration.fit(config.changed(temperature="none"), *zip(*cases, strict=True)))
+    assert plain.landmarks["a"].coverage < 0.75
+    assert plain.landmarks["b"].coverage > 0.98
+
+
+def test_one_threshold_for_all_landmarks_is_smaller_where_each_has_its_temperature():
+    """Of two landmarks whose spreads are stated alike, and one of which errs ten times as much as the other."""
+    rng, cases = np.random.default_rng(0), []
+    for _ in range(120):
+        points, errors = np.full((2, 2), 30.0), rng.normal(size=(2, 2)) * [[0.5], [5.0]]
+        spread = np.tile(np.eye(2), (2, 1, 1))
+        cases.append((predicted(points, grid_of(2), spread), truth_of(points + errors, grid_of(2))))
+    sizes = {}
+    for temperature in ("none", "common", "each"):
+        config = CalibrationConfig(landmarks="max", temperature=temperature)
+        regions = Calibration.fit(config, *zip(*cases, strict=True)).regions(cases[0][0], 0.9)
+        sizes[temperature] = np.array([regions[name].size for name in "ab"])
+    assert sizes["each"][0] < sizes["none"][0] / 20
+    assert sizes["each"][1] < 1.6 * sizes["none"][1]
+    assert sizes["common"][0] == pytest.approx(sizes["common"][1])
+
+
+def test_choices_that_have_nothing_to_temper_and_too_few_images_are_told():
+    for score in (EuclideanScore(), PerAxisScore(scaled=False)):
+        with pytest.raises(ValueError, match="neither heatmaps nor spreads"):
+            CalibrationConfig(score=score, temperature="common")
+    tempered = CalibrationConfig(temperature="each")
+    with pytest.raises(CalibrationError, match="score 'euclidean' reads neither") as caught:
+        tempered.changed(score="euclidean")
+    assert "\n" not in str(caught.value)
+    assert tempered.changed(score="euclidean", temperature="none").temperature == "none"
+    with pytest.raises(CalibrationError, match="'none', 'common' or 'each'"):
+        tempered.changed(temperature="hot")
+    config = CalibrationConfig(score=RankScore(), temperature="common")
+    with pytest.raises(CalibrationError, match="at least 3 images"):
+        Calibration.fit(config, *_too_sure(2, 2, 0))
+    with pytest.raises(CalibrationError, match="temperatures exactly where"):
+        Calibration.from_scores(config, ("a",), 2)
+    few = _too_sure(3, 2, 0)
+    stored = Calibration.fit(config, *few).to_dict()
+    for damage in ({"temperature": None}, {"temperature": {"temperature": -1}}, {"temperature": {"of": "covariance"}}):
+        with pytest.raises(CalibrationError, match="damaged"):
+            Calibration.from_dict({**stored, **damage})
+    assert "temperature" not in Calibration.fit(config.changed(temperature="none"), *few).to_dict()
 
 
 def test_regions_by_density_do_not_change_and_parametric_ranks_grow():

@@ -106,6 +106,7 @@ class Evaluation:
         measurements: how well distances, angles and ratios are predicted, by name.
         coverage: how often the model's regions contain the true points; None where it promises none.
         uncovered: one sentence why, where ``coverage`` is None; empty where nobody asked.
+        left_out: a sentence on images of the split that were left out, as the model had met them; else empty.
     """
 
     model: str
@@ -119,6 +120,7 @@ class Evaluation:
     measurements: dict[str, MeasurementScore] = field(default_factory=dict)
     coverage: CoverageReport | None = None
     uncovered: str = ""
+    left_out: str = ""
 
     @property
     def n_images(self) -> int:
@@ -166,6 +168,7 @@ class Evaluation:
             "measurements": {name: score.to_dict() for name, score in self.measurements.items()},
             "coverage": None if self.coverage is None else self.coverage.to_dict(),
             "uncovered": self.uncovered,
+            "left_out": self.left_out,
             "cases": [case.to_dict() | self._measured(number) for number, case in enumerate(self.cases)],
         }
 

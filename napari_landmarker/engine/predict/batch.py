@@ -272,6 +272,8 @@ def _settings(
     if calibration is not None:
         reach = calibration.thresholds(confidence).tolist()
         how += [confidence, calibration.config.score.model_dump(mode="json"), repr(reach)]
+        if calibration.scaling is not None:
+            how.append(calibration.scaling.model_dump(mode="json"))
     return how
 
 

@@ -10,6 +10,7 @@ from napari_landmarker.engine.errors import CalibrationError
 from napari_landmarker.engine.io.atomic import write_json, write_text
 from napari_landmarker.engine.landmarks import LandmarkSet
 from napari_landmarker.engine.predict.calibration_file import NO_CALIBRATION, write_calibration
+from napari_landmarker.engine.predict.held_out import HeldOut, held_out, keep_calibrated
 from napari_landmarker.engine.predict.model_card import words
 from napari_landmarker.engine.predict.prediction import Prediction
 from napari_landmarker.engine.predict.predictor import Predictor
@@ -21,6 +22,7 @@ from napari_landmarker.engine.uncertainty import (
     EuclideanScore,
     leave_one_out,
 )
+from napari_landmarker.engine.uncertainty.configs import TEMPERATURE_EVERY
 
 #: How the calibration did on its own cases, each judged by the others.
 COVERAGE = Path("evaluations") / "regions.json"
@@ -44,19 +46,20 @@ def calibrate_model(
 
     The folder gets the calibration, how often its regions cover (each case judged by the others), and the same in words
     in its ``docs/README.md``. The calibration holds for images that are seen as here: with as many views.
+    Cases that the model has met in its training, or the model that it began with in its own, are left out.
 
     Args:
         project: the project.
         model: name of one of its models or ensembles.
         config: which regions; by default what the model was trained to have.
-        split: which cases; the model must not have learnt from any of them, nor have been chosen on it.
+        split: which cases.
         views: see `Predictor.load`.
         flips: see `Predictor.load`.
         device: see `Predictor.load`.
         progress: called with cases done and cases in all, also within a large image; may raise to end the work.
 
     Raises:
-        CalibrationError: if no case of the split is annotated, the model learnt from one, the model is not the
+        CalibrationError: if no case of the split is annotated, the model has met all of them, the model is not the
             project's own, or its answers do not suit the choice of regions.
         ModelError: if the model cannot be loaded or does not fit an image.
         ProjectError: if the model's folder cannot be written.
@@ -64,23 +67,29 @@ def calibrate_model(
     folder = project.find_model(model)
     if folder.resolve().parent != project.models_dir.resolve():
         raise CalibrationError(f"The model '{model}' is not one of this project: copy its folder to its models first.")
-    cases = _cases(project, folder.name, split)
+    apart = _cases(project, folder, split)
     predictor = Predictor.load(folder, device, views=views, flips=flips)
-    kept = _Kept()
+    config = config or _config_of(predictor)
+    cases = _dealt(apart.cases, config)
+    first, kept = config.for_temperature(len(cases)), _Kept()
 
     def predictions() -> Iterator[Prediction]:
         for done, case in enumerate(cases):
             check = partial(progress or _unheard, done, len(cases))
             check()
             prediction = predictor.predict_source(project.image(case.id), project.image_path(case.id), check=check)
-            kept.add(prediction)
+            if done >= first:
+                kept.add(prediction)
             yield prediction
 
     truths = [project.annotations(case.id) for case in cases]
-    made_from = f"{len(cases)} image{'s' * (len(cases) != 1)} of the {split.value} split"
-    calibration = Calibration.fit(config or _config_of(predictor), predictions(), truths, made_from)
+    made_from = f"{len(cases)} image{'s' * (len(cases) != 1)} of the {split.value} split{apart.words}"
+    if first:
+        made_from += f", {first} of which only set its temperature{'s' * (config.temperature == 'each')}"
+    calibration = Calibration.fit(config, predictions(), truths, made_from)
     (progress or _unheard)(len(cases), len(cases))
-    report = leave_one_out(calibration, items=kept.items(truths))
+    report = leave_one_out(calibration, items=kept.items(truths[first:]))
+    keep_calibrated(project, folder, cases)
     write_json(folder / COVERAGE, report.to_dict())
     write_calibration(
         folder, calibration, fingerprint=predictor.fingerprint, views=views, flips=flips, split=split.value
@@ -100,14 +109,15 @@ def promise(calibration: Calibration, report: CoverageReport) -> str:
     config, percent = calibration.config, f"{100 * report.confidence:g}"
     of = "all points of an image lie" if config.joint else "the true point lies"
     told = f"in {percent} of 100 such images {of} inside the region{'s' * config.joint}"
-    made = f"Calibrated on {calibration.made_from} (score {config.score.kind}): {told}."
+    made = f"Calibrated on {calibration.made_from}: {told}."
     short = [name for name in calibration.names if not calibration.enough_for(name, report.confidence)]
     if len(short) == len(calibration.names):
-        needed = calibration.cases_needed(report.confidence)
+        needed = config.images_for(calibration.cases_needed(report.confidence))
         return f"{made} For that it takes {needed} images: until then the region is the whole image."
     seen = report.images if config.joint else report.points
     what = "images" if config.joint else "points"
-    made += f" Each judged by the others, {seen.covered} of {seen.n} {what} did."
+    if any(calibration.cases_for(name) > calibration.cases_needed(report.confidence) for name in calibration.names):
+        made += f" Each judged by the others, {seen.covered} of {seen.n} {what} did."
     if seen.mean_size is not None:
         made += f" The mean size of a region is {seen.mean_size:.3g} {report.unit}."
     if short:
@@ -135,29 +145,36 @@ class _Kept:
         return None if self._predictions is None else list(zip(self._predictions, truths, strict=True))
 
 
-def _cases(project: Project, model: str, split: Split) -> tuple[Case, ...]:
-    """The annotated cases of a split, if the model has not learnt from them."""
-    from napari_landmarker.engine.train.folder import cases_of_run
-
+def _cases(project: Project, folder: Path, split: Split) -> HeldOut:
+    """The annotated cases of a split that the model has not met."""
     cases = project.annotated_cases(split)
     if not cases:
         raise CalibrationError(NO_CALIBRATION if split is Split.CALIBRATION else _nothing_in(split))
-    known = cases_of_run(project.runs_dir / model)
-    learnt = [case.id for case in cases if split in (Split.TRAIN, Split.VALIDATION) or case.id in known]
-    if learnt:
-        more = f" and {len(learnt) - 1} more" if len(learnt) > 1 else ""
+    apart = held_out(project, folder, cases)
+    if not apart.cases or split in (Split.TRAIN, Split.VALIDATION):
+        more = f" and {len(cases) - 1} more" if len(cases) > 1 else ""
         raise CalibrationError(
-            f"The model '{model}' learnt from '{learnt[0]}'{more} of the {split.value} split, so its regions would be "
-            "too small: move such cases to another split, or train again."
+            f"The model '{folder.name}', or the one it began with, learnt from '{cases[0].id}'{more} of the "
+            f"{split.value} split, so its regions would be too small: keep other cases apart, or train again."
         )
-    return cases
+    return apart
+
+
+def _dealt(cases: tuple[Case, ...], config: CalibrationConfig) -> list[Case]:
+    """The cases with those first that set temperatures: one in every few, wherever in the project."""
+    if config.temperature == "none":
+        return list(cases)
+    last = TEMPERATURE_EVERY - 1
+    numbered = list(enumerate(cases))
+    first = [case for number, case in numbered if number % TEMPERATURE_EVERY == last]
+    return first + [case for number, case in numbered if number % TEMPERATURE_EVERY != last]
 
 
 def _config_of(predictor: Predictor) -> CalibrationConfig:
     """What a model was trained to have; points that come without covariances are judged by their distance."""
     config = predictor.info.config
     if config.model.answer == "points":
-        return config.calibration.model_copy(update={"score": EuclideanScore()})
+        return config.calibration.model_copy(update={"score": EuclideanScore(), "temperature": "none"})
     return config.calibration
 
 

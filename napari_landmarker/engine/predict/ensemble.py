@@ -10,13 +10,13 @@ fold-1/ ...               each member, an ordinary model folder
 from __future__ import annotations
 
 import hashlib
-import os
 import shutil
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from napari_landmarker.engine.errors import ModelError, ProjectError
-from napari_landmarker.engine.io.atomic import read_json, write_json
+from napari_landmarker.engine.io.atomic import read_json, write_bytes, write_json
 from napari_landmarker.engine.predict.bundle import FORMAT, INFO, VERSION, WEIGHTS, ModelInfo
 from napari_landmarker.engine.schema import LandmarkDefinition, LandmarkSchema
 
@@ -29,9 +29,13 @@ _METADATA = Path("configs") / "metadata.json"
 def save_ensemble(folder: Path, members: Sequence[Path], info: ModelInfo) -> None:
     """Make a model folder of several; they are moved into it, and it appears whole or not at all.
 
+    Whenever the program is ended, the members are where they were or the ensemble is whole: they are copied to where it
+    is made, and their old folders go only when it is there. What an end leaves over of either, the next call for the
+    same ensemble removes, or `remove_moved`.
+
     Args:
         folder: to be made; its name is the ensemble's.
-        members: model folders of different names on the same disk as ``folder``.
+        members: model folders of different names.
         info: of the ensemble.
 
     Raises:
@@ -44,22 +48,33 @@ def save_ensemble(folder: Path, members: Sequence[Path], info: ModelInfo) -> Non
     if folder.exists():
         raise ProjectError(f"{folder} is there already: choose another name for the model.")
     partial = folder.with_name(f".{folder.name}.partial")
-    shutil.rmtree(partial, ignore_errors=True)
     content = {"format": FORMAT, "version": VERSION, **info.model_dump(mode="json"), "name": folder.name}
-    write_json(partial / INFO, content)
-    write_json(partial / ENSEMBLE, {"format": ENSEMBLE_FORMAT, "version": ENSEMBLE_VERSION, "members": names})
-    moved: list[Path] = []
+    shutil.rmtree(partial, ignore_errors=True)
     try:
-        shutil.copyfile(members[0] / _METADATA, partial / _METADATA)
+        write_json(partial / INFO, content)
+        write_json(partial / ENSEMBLE, {"format": ENSEMBLE_FORMAT, "version": ENSEMBLE_VERSION, "members": names})
+        write_bytes(partial / _METADATA, (members[0] / _METADATA).read_bytes())
         for member in members:
-            os.rename(member, partial / member.name)
-            moved.append(member)
+            shutil.copytree(member, partial / member.name, copy_function=_copy)
         partial.rename(folder)
-    except OSError as error:
-        for member in moved:
-            os.rename(partial / member.name, member)
+    except ProjectError:
         shutil.rmtree(partial, ignore_errors=True)
-        raise ProjectError(f"{folder} could not be written ({error.strerror}): check the folder.") from error
+        raise
+    except OSError as error:
+        shutil.rmtree(partial, ignore_errors=True)
+        reason = error.strerror or "its members could not be read"
+        raise ProjectError(f"{folder} could not be written ({reason}): check the folder.") from error
+    remove_moved(members)
+
+
+def remove_moved(members: Sequence[Path]) -> None:
+    """Remove the folders of members that are in an ensemble now, each at once; those that are gone are left alone."""
+    for member in members:
+        old = member.with_name(f".{member.name}.moved")
+        shutil.rmtree(old, ignore_errors=True)
+        with suppress(OSError):  # gone, or in use: what is left over is in nobody's way
+            member.rename(old)
+        shutil.rmtree(old, ignore_errors=True)
 
 
 def member_folders(folder: Path) -> list[Path]:
@@ -131,6 +146,11 @@ def _common_pairs(schemas: Sequence[LandmarkSchema], name: str) -> tuple[tuple[s
             "choose models of one project."
         )
     return found
+
+
+def _copy(source: str, target: str) -> None:
+    """Copy a file so that it is on the disk, and not on its way there, when this returns."""
+    write_bytes(target, Path(source).read_bytes())
 
 
 def _is_plain(name: object) -> bool:

@@ -138,7 +138,11 @@ def _rename(folder: Path, names: Mapping[str, str]) -> None:
         write_json(part / INFO, content)
     if stored.calibration is not None:
         content = read_json(folder / CALIBRATION, "a calibration", ModelError)
-        content["calibration"]["names"] = [names.get(name, name) for name in stored.calibration.names]
+        calibration = content["calibration"]
+        calibration["names"] = [names.get(name, name) for name in stored.calibration.names]
+        if stored.calibration.scaling is not None:
+            own = stored.calibration.scaling.own
+            calibration["temperature"]["own"] = {names.get(name, name): value for name, value in own.items()}
         write_json(folder / CALIBRATION, {**content, "weights": fingerprint_of([folder])})
 
 

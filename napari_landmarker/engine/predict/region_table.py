@@ -12,7 +12,7 @@ from napari_landmarker.engine.io.table_text import number_text, safe_text
 from napari_landmarker.engine.predict.prediction import Prediction
 from napari_landmarker.engine.uncertainty import Box, Calibration, Ellipsoid, Region
 
-_FIRST = ("image", "landmark", "confidence", "shape", "size", "unit")
+_FIRST, _LAST = ("image", "landmark", "confidence", "shape", "size", "unit"), "reason"
 
 
 def region_rows(
@@ -20,7 +20,8 @@ def region_rows(
 ) -> list[list[str]]:
     """The rows of one image: what its regions are like, and the box around each in pixels of the image as stored.
 
-    An image that the calibration does not fit, such as one without spacing where others have one, has no rows.
+    Of an image that the calibration does not fit, such as one without spacing where others have one, the rows say why
+    there is no region, in the last column; it also says why a region is the whole image.
 
     Args:
         image: its name.
@@ -29,21 +30,25 @@ def region_rows(
         calibration: of the model.
         confidence: what is promised.
     """
+    first = safe_text(portable_name(image))
     try:
         regions = calibration.regions(prediction, confidence)
-    except CalibrationError:
-        return []
-    first = safe_text(portable_name(image))
+    except CalibrationError as error:
+        unknown = ["none", *[""] * (len(region_header(prediction.landmarks.grid.ndim)) - len(_FIRST) + 1)]
+        return [[first, safe_text(name), f"{confidence:g}", *unknown, str(error)] for name in prediction.names]
     return [
-        [first, safe_text(name), f"{confidence:g}", _shape(region), number_text(region.size), region.unit]
-        + [number_text(value) for value in _bounds(region, geometry.stored)]
+        [
+            *(first, safe_text(name), f"{confidence:g}", _shape(region), number_text(region.size), region.unit),
+            *(number_text(value) for value in _bounds(region, geometry.stored)),
+            region.reason,
+        ]
         for name, region in regions.items()
     ]
 
 
 def region_header(ndim: int) -> tuple[str, ...]:
     """The names of the columns; the ends of a box are ``min_x, max_x`` and so on."""
-    return (*_FIRST, *(f"{end}_{axis}" for axis in "xyz"[:ndim] for end in ("min", "max")))
+    return (*_FIRST, *(f"{end}_{axis}" for axis in "xyz"[:ndim] for end in ("min", "max")), _LAST)
 
 
 def _shape(region: Region) -> str:

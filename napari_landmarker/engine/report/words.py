@@ -94,6 +94,8 @@ def cautions(evaluation: Evaluation) -> list[str]:
             "These images helped to choose the model during training, so the numbers may be a little better "
             "than on new images."
         )
+    if evaluation.left_out:
+        out.append(evaluation.left_out)
     if overall.missed:
         it, they_fail = ("it", "it counts as a failure") if overall.missed == 1 else ("them", "they count as failures")
         out.append(

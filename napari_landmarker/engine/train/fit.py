@@ -9,6 +9,7 @@ from napari_landmarker.engine.cases import FILE_NAME
 from napari_landmarker.engine.errors import TrainingError
 from napari_landmarker.engine.io.atomic import require_writable
 from napari_landmarker.engine.predict.bundle import ModelInfo
+from napari_landmarker.engine.predict.held_out import history_of_model
 from napari_landmarker.engine.project import Case, Project
 from napari_landmarker.engine.train.adopt import base_model
 from napari_landmarker.engine.train.choice import Choice, choose_cases
@@ -62,6 +63,10 @@ def train_project(
         own = project.new_model_name(config.preset) if name is None else free_name(project, name)
         wanted = config if base is None else _begun_with(config, _base_of(project, base))
         record = record_of(project, wanted, *choose_cases(project), own)
+        if base is not None:
+            before = history_of_model(project, base)
+            stranger = before.stranger or ("" if before.cases else base.resolve().name)
+            record = record.model_copy(update={"met": tuple(sorted(before.cases)), "stranger": stranger})
         return Word(folder=project.runs_dir / own, record=record, config=wanted)
 
     return _done(project, agreed(choose, machines.world), listener, control, machines, base)

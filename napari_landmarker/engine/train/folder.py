@@ -14,6 +14,7 @@ from __future__ import annotations
 import io
 import shutil
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -42,6 +43,8 @@ class RunRecord(BaseModel):
         channels: of the images, 1 or 3.
         frame: in which the network sees images.
         chooses_best: whether the model that did best on the validation cases is kept, instead of the last.
+        met: ids of the cases that the model it began with had learnt from or was chosen on, and those before that.
+        stranger: name of a model among those of which this project does not know what it had met; else empty.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -55,12 +58,32 @@ class RunRecord(BaseModel):
     channels: int
     frame: NetworkFrame
     chooses_best: bool = True
+    met: tuple[str, ...] = ()
+    stranger: str = ""
+
+
+@dataclass(frozen=True)
+class History:
+    """What a model has met in its training, and in that of the models that it began with.
+
+    Attributes:
+        cases: ids of the cases that it learnt from or was chosen on.
+        stranger: name of a model that it began with and of which that is not known; else empty.
+    """
+
+    cases: frozenset[str] = frozenset()
+    stranger: str = ""
 
 
 def cases_of_run(path: Path) -> frozenset[str]:
-    """Ids of the cases that a run, or the folds of a cross-validation, learnt from or was judged on.
+    """The cases of `history_of`."""
+    return history_of(path).cases
 
-    There are none where the folder tells of no run, as for a model that came from elsewhere.
+
+def history_of(path: Path) -> History:
+    """What the model of a run, or those of the folds of a cross-validation, met.
+
+    There are no cases where the folder tells of no run, as for a model that came from elsewhere.
 
     Args:
         path: folder of the run.
@@ -69,7 +92,8 @@ def cases_of_run(path: Path) -> frozenset[str]:
         TrainingError: if its record is damaged.
     """
     records = [_record(record) for record in (path / RECORD, *sorted(path.glob(f"*/{RECORD}"))) if record.exists()]
-    return frozenset(case for record in records for case in (*record.train, *record.validation))
+    cases = frozenset(case for one in records for case in (*one.train, *one.validation, *one.met))
+    return History(cases, next((one.stranger for one in records if one.stranger), ""))
 
 
 def _record(path: Path) -> RunRecord:

@@ -16,7 +16,7 @@ from napari_landmarker.engine.errors import TrainingError
 from napari_landmarker.engine.io.atomic import read_json, require_writable, write_json
 from napari_landmarker.engine.metrics import CaseResult, Evaluation, evaluate
 from napari_landmarker.engine.predict import Predictor, read_info
-from napari_landmarker.engine.predict.ensemble import common_info, save_ensemble
+from napari_landmarker.engine.predict.ensemble import common_info, remove_moved, save_ensemble
 from napari_landmarker.engine.project import Project
 from napari_landmarker.engine.train.calibrating import calibrate_trained
 from napari_landmarker.engine.train.choice import choose_folds
@@ -174,7 +174,9 @@ def _go_on(
             "steps": sum(own.steps for own in infos),
         }
     )
-    if not saved:
+    if saved:
+        remove_moved([project.runs_dir / name / member.name for member in members])
+    else:
         save_ensemble(project.model_path(name), members, info)
     figures = {key: value for key, value in evaluation.to_dict().items() if key != "cases"}
     write_json(figures_of(project, name), figures)

@@ -11,6 +11,9 @@ bonferroni the true places of all landmarks of an image: each keeps ``1 - (1 - c
 max        the same, from the worst landmark of each image, which needs fewer images; one threshold for all
 ========== =========================================================================================================
 
+With a ``temperature``, heatmaps or covariances are first made as sure as they are right; a third of the images sets
+that and no threshold, so that what is promised stays true (see `uncertainty.temperature`).
+
 The parametric calibrator needs no images: it believes the model's own probabilities, of landmarks that err
 independently (``max``: each keeps ``c ** (1 / L)``), and promises nothing where these are wrong.
 
@@ -22,12 +25,11 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from itertools import zip_longest
-from typing import TYPE_CHECKING, Any, Literal
+from itertools import islice, zip_longest
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
-from pydantic import BaseModel, ConfigDict
 
 from napari_landmarker.engine.errors import CalibrationError
 from napari_landmarker.engine.geometry import FloatArray
@@ -42,11 +44,11 @@ from napari_landmarker.engine.uncertainty.quantile import (
     level_of_each,
 )
 from napari_landmarker.engine.uncertainty.regions import Region
+from napari_landmarker.engine.uncertainty.stored import StoredFields
+from napari_landmarker.engine.uncertainty.temperature import TemperatureScaling, of_row
 
 if TYPE_CHECKING:
     from napari_landmarker.engine.predict.prediction import Prediction
-
-_VERSION = 1
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,6 +62,7 @@ class Calibration:
         unit: of the scores: ``"mm"``, ``"px"``, or None for plain numbers.
         scores: ``(n, L, K)`` of ``n`` images, as `CalibrationConfig.scores_of` gives them.
         made_from: in words, which images these are.
+        scaling: the temperatures at which predictions are scored; None where the choice is none.
     """
 
     config: CalibrationConfig
@@ -68,6 +71,7 @@ class Calibration:
     unit: str | None
     scores: FloatArray
     made_from: str = ""
+    scaling: TemperatureScaling | None = None
 
     def __post_init__(self) -> None:
         scores = np.array(self.scores, dtype=np.float64)
@@ -78,6 +82,9 @@ class Calibration:
             raise CalibrationError(
                 "A calibration needs each landmark once, and a unit exactly where scores are lengths."
             )
+        tempered = None if self.config.temperature == "none" else self.config.score.tempered
+        if tempered != (None if self.scaling is None else self.scaling.of):
+            raise CalibrationError("A calibration needs temperatures exactly where its choice says so.")
         if self.config.calibrator == "parametric":
             self.config.score.parametric(0.5, self.ndim)  # says so if it cannot
         scores.setflags(write=False)
@@ -94,6 +101,8 @@ class Calibration:
     ) -> Calibration:
         """Calibrate on images that the model has not learnt from, of any sizes and spacings.
 
+        With a temperature, the first third of the images sets that, and the others the thresholds.
+
         Args:
             config: the choice.
             predictions: what the model says of each image; a generator will do, as none is kept.
@@ -103,6 +112,12 @@ class Calibration:
         Raises:
             CalibrationError: if there is no image, or they do not fit each other or the choice.
         """
+        scaling = None
+        if config.temperature != "none":
+            truths, predictions = list(truths), iter(predictions)
+            first = config.for_temperature(len(truths))
+            scaling = _temperature(config, islice(predictions, first), truths[:first])
+            truths = truths[first:]
         names: tuple[str, ...] = ()
         units: list[str | None] = []
         rows: list[FloatArray] = []
@@ -119,10 +134,10 @@ class Calibration:
                     "and for scores in mm all of them a known spacing."
                 )
             order = [prediction.names.index(name) for name in names]
-            rows.append(config.scores_of(prediction, truth)[order])
+            rows.append(config.scores_of(_tempered(prediction, scaling), truth)[order])
         if not rows:
             raise CalibrationError("There is no image to calibrate on: keep at least one with true places apart.")
-        return cls(config, names, ndim, units[0], np.stack(rows), made_from)
+        return cls(config, names, ndim, units[0], np.stack(rows), made_from, scaling)
 
     @classmethod
     def from_scores(
@@ -133,6 +148,7 @@ class Calibration:
         scores: Sequence[npt.ArrayLike] = (),
         unit: str | None = None,
         made_from: str = "",
+        scaling: TemperatureScaling | None = None,
     ) -> Calibration:
         """A calibration from scores ``(L, K)`` of each image; without images, one that is parametric.
 
@@ -144,11 +160,11 @@ class Calibration:
             table = np.array(scores, dtype=np.float64) if len(scores) else np.empty((0, *shape))
         except ValueError:
             raise CalibrationError(f"A calibration needs scores of 0 or more, {shape} for each image.") from None
-        return cls(config, tuple(names), ndim, unit, table, made_from)
+        return cls(config, tuple(names), ndim, unit, table, made_from, scaling)
 
     @property
     def count(self) -> int:
-        """How many images it was made from."""
+        """How many images its thresholds were made from."""
         return len(self.scores)
 
     def cases_for(self, name: str) -> int:
@@ -213,7 +229,9 @@ class Calibration:
             return WholeImage(grid, f"No images with '{name}' were kept to learn from how far it may be.")
         threshold = self.threshold(name, confidence, rng)
         if np.isfinite(threshold).all():
-            return self.config.score.region(prediction, row, threshold)
+            if self.scaling is None:
+                return self.config.score.region(prediction, row, threshold)
+            return self.config.score.region(self.scaling.applied(of_row(prediction, row)), 0, threshold)
         promise, known, needed = f"{100 * confidence:.6g} %", self.cases_for(name), self.cases_needed(confidence)
         if known >= needed:
             return WholeImage(grid, f"The model misses '{name}' too often for a smaller region at {promise}.")
@@ -223,6 +241,10 @@ class Calibration:
     def regions(self, prediction: Prediction, confidence: float) -> dict[str, Region]:
         """The region of each landmark of a prediction, by name; see `region`."""
         return {name: self.region(prediction, name, confidence) for name in prediction.names}
+
+    def scores_of(self, prediction: Prediction, truth: LandmarkSet) -> FloatArray:
+        """See `CalibrationConfig.scores_of`; at the calibration's temperatures."""
+        return self.config.scores_of(_tempered(prediction, self.scaling), truth)
 
     def covers(self, prediction: Prediction, truth: LandmarkSet, confidence: float) -> FloatArray:
         """Whether the regions contain the true places of an image.
@@ -234,7 +256,7 @@ class Calibration:
             CalibrationError: as `region` and `CalibrationConfig.scores_of`.
         """
         self.check(prediction)
-        scores = self.config.scores_of(prediction, truth)
+        scores = self.scores_of(prediction, truth)
         thresholds = dict(zip(self.names, self.thresholds(confidence), strict=True))
         unknown = np.full(scores.shape[1], np.nan)
         limits = np.array([thresholds.get(name, unknown) for name in prediction.names])
@@ -266,15 +288,7 @@ class Calibration:
             [[None if np.isnan(s) else s if np.isfinite(s) else "inf" for s in row] for row in image]
             for image in self.scores.tolist()
         ]
-        stored = _Stored(
-            version=_VERSION,
-            config=self.config,
-            names=self.names,
-            ndim=self.ndim,
-            unit=self.unit,
-            made_from=self.made_from,
-        )
-        return {**stored.model_dump(mode="json", exclude={"scores"}), "scores": scores}
+        return {**StoredFields.of(self), "scores": scores}
 
     @classmethod
     def from_dict(cls, stored: Mapping[str, Any]) -> Calibration:
@@ -284,9 +298,11 @@ class Calibration:
             CalibrationError: if it is damaged, or of a newer version of the program.
         """
         try:
-            read = _Stored.model_validate(stored)
+            read = StoredFields.model_validate(stored)
             scores = [np.array(image, dtype=np.float64) for image in read.scores]
-            return cls.from_scores(read.config, read.names, read.ndim, scores, read.unit, read.made_from)
+            return cls.from_scores(
+                read.config, read.names, read.ndim, scores, read.unit, read.made_from, read.temperature
+            )
         except (ValueError, CalibrationError):
             raise CalibrationError(
                 "The calibration of this model is damaged or of a newer version of the program: calibrate it again."
@@ -309,15 +325,19 @@ class Calibration:
         return self.names.index(name)
 
 
-class _Stored(BaseModel):
-    """What a file holds of a `Calibration`."""
+def _temperature(
+    config: CalibrationConfig, predictions: Iterable[Prediction], truths: Sequence[LandmarkSet]
+) -> TemperatureScaling:
+    """The temperatures that a choice asks for, from the images that are kept for that."""
+    of = config.score.tempered
+    if not truths or of is None:
+        raise CalibrationError(
+            f"A calibration with temperatures needs at least {config.images_for(1)} images: keep more apart, or choose "
+            "no temperature."
+        )
+    return TemperatureScaling.fit(predictions, truths, config.temperature == "each", of)
 
-    model_config = ConfigDict(extra="forbid")
 
-    version: Literal[1]
-    config: CalibrationConfig
-    names: tuple[str, ...]
-    ndim: Literal[2, 3]
-    unit: Literal["mm", "px"] | None
-    made_from: str = ""
-    scores: list[list[list[float | None]]] = []
+def _tempered(prediction: Prediction, scaling: TemperatureScaling | None) -> Prediction:
+    """A prediction at its temperatures."""
+    return prediction if scaling is None else scaling.applied(prediction)

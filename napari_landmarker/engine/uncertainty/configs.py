@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic_core import PydanticCustomError
 
 from napari_landmarker.engine.errors import CalibrationError
 from napari_landmarker.engine.geometry import FloatArray, Grid
@@ -20,6 +21,12 @@ if TYPE_CHECKING:
 ScoreConfig = Annotated[
     EuclideanScore | MahalanobisScore | PerAxisScore | DensityScore | RankScore, Field(discriminator="kind")
 ]
+
+
+#: Of the images of a calibration, one in so many sets the temperatures.
+TEMPERATURE_EVERY = 3
+#: The kind of mistake that a temperature is asked for where there is nothing to temper.
+_COLD = "nothing_to_temper"
 
 
 class CalibrationConfig(BaseModel):
@@ -41,23 +48,54 @@ class CalibrationConfig(BaseModel):
         description="Promise it of each landmark, of landmarks on average, or of all landmarks of an image together.",
     )
 
+    temperature: Literal["none", "common", "each"] = Field(
+        "none",
+        title="Temperature",
+        description="Make the heatmaps, or the spreads, first as sure as they are right: by one temperature for all "
+        "landmarks, or by one for each. A third of the images then sets that, and nothing else.",
+    )
+
+    @model_validator(mode="after")
+    def _has_what_to_temper(self) -> CalibrationConfig:
+        if self.temperature != "none" and self.score.tempered is None:
+            raise PydanticCustomError(
+                _COLD,
+                "The score '{kind}' reads neither heatmaps nor spreads, so it has no temperature: choose none.",
+                {"kind": self.score.kind},
+            )
+        return self
+
     @property
     def joint(self) -> bool:
         """Whether the promise is one about all landmarks of an image together."""
         return self.landmarks in ("bonferroni", "max")
 
-    def changed(self, score: str | None = None, landmarks: str | None = None) -> CalibrationConfig:
-        """A copy with another score, by its name and as it is by default, or another way to take landmarks together.
+    def for_temperature(self, images: int) -> int:
+        """How many of so many images set temperatures, and no threshold."""
+        return 0 if self.temperature == "none" else images // TEMPERATURE_EVERY
+
+    def images_for(self, cases: int) -> int:
+        """How many images there must be, so that so many of them set thresholds."""
+        every = TEMPERATURE_EVERY
+        return cases if self.temperature == "none" else max(every, -(-(every * cases - every + 1) // (every - 1)))
+
+    def changed(
+        self, score: str | None = None, landmarks: str | None = None, temperature: str | None = None
+    ) -> CalibrationConfig:
+        """A copy with other choices: a score by its name and as it is by default, and the others as they are named.
 
         Raises:
-            CalibrationError: if there is none of that name.
+            CalibrationError: if there is none of that name, or they do not suit each other.
         """
-        changes = {"score": None if score is None else {"kind": score}, "landmarks": landmarks}
+        kind = None if score is None else {"kind": score}
+        changes = {"score": kind, "landmarks": landmarks, "temperature": temperature}
         wanted = {key: value for key, value in changes.items() if value is not None}
         try:
             return CalibrationConfig.model_validate({**self.model_dump(), **wanted})
         except ValidationError as error:
             first = error.errors()[0]
+            if first["type"] == _COLD:
+                raise CalibrationError(first["msg"]) from error
             allowed = first.get("ctx", {}).get("expected_tags") or first.get("ctx", {}).get("expected")
             raise CalibrationError(
                 f"There is no such choice of {first['loc'][0]} for regions: choose one of {allowed}."

@@ -62,6 +62,7 @@ class CoverageReport:
         points: the places of all landmarks.
         images: images of which all true places lie in their regions: what a joint calibration promises.
         reliability: confidences and the coverage of the points (of the images, where the promise is joint) at each.
+        joint: whether the promise is one about all landmarks of an image together.
     """
 
     confidence: float
@@ -70,6 +71,7 @@ class CoverageReport:
     points: Coverage
     images: Coverage
     reliability: tuple[tuple[float, float | None], ...] = field(default=())
+    joint: bool = False
 
     def to_dict(self) -> dict[str, Any]:
         """For a JSON file."""
@@ -99,7 +101,7 @@ def evaluate_regions(
     for prediction, truth in items:
         calibration.check(prediction)
         rows = [prediction.landmarks.row(name) for name in calibration.names]
-        scores.append(calibration.config.scores_of(prediction, truth)[rows])
+        scores.append(calibration.scores_of(prediction, truth)[rows])
         drawn.add(calibration, prediction, truth)
     table = np.reshape(scores, (len(scores), *calibration.scores.shape[1:]))
     return _report(calibration, keeps(table[None], limits[:, None]), (confidence, *confidences), drawn)
@@ -200,6 +202,7 @@ def _report(
         points=_described(first, drawn, list(range(first.shape[1]))),
         images=_counted(all_inside(first)),
         reliability=tuple(zip(levels[1:], rates, strict=True)),
+        joint=joint,
     )
 
 

@@ -118,6 +118,11 @@ class _HeatScore(Score):
         False, title="One piece", description="Keep only the piece of the region that holds the heatmap's maximum."
     )
 
+    @property
+    def tempered(self) -> Literal["heat"]:
+        """See `Score.tempered`."""
+        return "heat"
+
     def heat(self, prediction: Prediction, row: int) -> Heat:
         """The heat of the landmark in row ``row``; CalibrationError if its map is turned against the image."""
         tiles = CellGrid.of(prediction.landmarks.grid, prediction.to_heatmap)

@@ -16,7 +16,7 @@ import numpy.typing as npt
 from napari_landmarker.engine.errors import CalibrationError
 from napari_landmarker.engine.geometry import AffineMap, FloatArray, Grid
 from napari_landmarker.engine.landmarks import LandmarkStatus
-from napari_landmarker.engine.uncertainty.configs import CalibrationConfig, ScoreConfig
+from napari_landmarker.engine.uncertainty.configs import CalibrationConfig
 from napari_landmarker.engine.uncertainty.density import DensityScore, RankScore
 from napari_landmarker.engine.uncertainty.regions import BoolArray
 from napari_landmarker.engine.uncertainty.regressor import (
@@ -34,19 +34,18 @@ if TYPE_CHECKING:
 
 
 class HeatRegressor(Regressor):
-    """What regressors of heatmaps share.
+    """What regressors of heatmaps share; a subclass says which composition it is.
 
     Args:
-        config: the composition.
         spatial_dims: ``D``.
         nb_landmarks: ``C``.
         heatmap_size: shape of a heatmap.
     """
 
-    def __init__(
-        self, config: CalibrationConfig, spatial_dims: int, nb_landmarks: int, heatmap_size: Sequence[int]
-    ) -> None:
-        super().__init__(config, spatial_dims, nb_landmarks)
+    _composition: CalibrationConfig
+
+    def __init__(self, spatial_dims: int = 2, nb_landmarks: int = 1, heatmap_size: Sequence[int] = (512, 512)) -> None:
+        super().__init__(self._composition, spatial_dims, nb_landmarks)
         self.heatmap_size = tuple(heatmap_size)
 
     def fit(
@@ -155,33 +154,43 @@ class HeatRegressor(Regressor):
         if maps.ndim != 2 + self.spatial_dims or maps.shape[1:] != (self.nb_landmarks, *self.heatmap_size):
             expected = f"(N, {self.nb_landmarks}, {', '.join(map(str, self.heatmap_size))})"
             raise CalibrationError(f"Heatmaps must have the shape {expected}, not {maps.shape}.")
-        per_image, size = (len(maps), self.spatial_dims), np.asarray(self.heatmap_size, dtype=np.float64)
-        dims = fitted(size if original_dims is None else original_dims, per_image, "The sizes of images")
-        pad = fitted(0.0 if padding is None else padding, per_image, "The padding")
-        steps = fitted(1.0 if spacing is None else spacing, per_image, "The spacing")
-        if not (np.isfinite(dims + pad).all() and (dims + 2 * pad > 0).all()):
-            raise CalibrationError("The sizes of images, with their padding, must be positive numbers.")
-        for heat, dim, border, step in zip(maps, dims, pad, steps, strict=True):
-            grid = Grid(tuple(dim.astype(int).tolist()), None if spacing is None else tuple(step))
-            matrix = np.eye(self.spatial_dims + 1)
-            scale = size / (dim + 2 * border)
-            matrix[:-1, :-1], matrix[:-1, -1] = np.diag(scale), (border + 0.5) * scale - 0.5
-            to_heatmap = AffineMap(matrix, grid.shape, self.heatmap_size)
+        for heat, (grid, to_heatmap) in zip(
+            maps, self._frames(len(maps), original_dims, padding, spacing), strict=True
+        ):
             at = np.unravel_index(heat.reshape(self.nb_landmarks, -1).argmax(axis=1), self.heatmap_size)
             points = to_heatmap.inverse.apply(np.stack(at, axis=1))
             landmarks = self._landmarks(points, grid, LandmarkStatus.PREDICTED)
             yield Prediction(landmarks, np.maximum(heat, 0), to_heatmap)
 
+    def _frames(
+        self,
+        count: int,
+        original_dims: npt.ArrayLike | None,
+        padding: npt.ArrayLike | None,
+        spacing: npt.ArrayLike | None,
+    ) -> Iterator[tuple[Grid, AffineMap]]:
+        """The pixels of each image, and the map from them to its heatmap."""
+        per_image, size = (count, self.spatial_dims), np.asarray(self.heatmap_size, dtype=np.float64)
+        dims = fitted(size if original_dims is None else original_dims, per_image, "The sizes of images")
+        pad = fitted(0.0 if padding is None else padding, per_image, "The padding")
+        steps = fitted(1.0 if spacing is None else spacing, per_image, "The spacing")
+        if not (np.isfinite(dims + pad).all() and (dims + 2 * pad > 0).all()):
+            raise CalibrationError("The sizes of images, with their padding, must be positive numbers.")
+        for dim, border, step in zip(dims, pad, steps, strict=True):
+            grid = Grid(tuple(dim.astype(int).tolist()), None if spacing is None else tuple(step))
+            matrix = np.eye(self.spatial_dims + 1)
+            scale = size / (dim + 2 * border)
+            matrix[:-1, :-1], matrix[:-1, -1] = np.diag(scale), (border + 0.5) * scale - 0.5
+            yield grid, AffineMap(matrix, grid.shape, self.heatmap_size)
+
 
 class MR2CCP(HeatRegressor):
     """The cells that are likely enough, as calibration images say."""
 
-    def __init__(self, spatial_dims: int = 2, nb_landmarks: int = 1, heatmap_size: Sequence[int] = (512, 512)) -> None:
-        config = CalibrationConfig(score=DensityScore(relative=False))
-        super().__init__(config, spatial_dims, nb_landmarks, heatmap_size)
+    _composition = CalibrationConfig(score=DensityScore(relative=False))
 
 
-class MR2C2R(HeatRegressor):
+class MR2C2R(MR2CCP):
     """The cells that are likely enough or, with ``aps``, that together hold enough of the heat, as images say."""
 
     def __init__(
@@ -191,13 +200,12 @@ class MR2C2R(HeatRegressor):
         heatmap_size: Sequence[int] = (512, 512),
         aps: bool = False,
     ) -> None:
-        score: ScoreConfig = RankScore() if aps else DensityScore(relative=False)
-        super().__init__(CalibrationConfig(score=score), spatial_dims, nb_landmarks, heatmap_size)
+        if aps:
+            self._composition = CalibrationConfig(score=RankScore())
+        super().__init__(spatial_dims, nb_landmarks, heatmap_size)
 
 
 class ContourHuggingRegressor(HeatRegressor):
     """The hottest cells that together hold the confidence, if the heatmap is right: `fit` changes nothing."""
 
-    def __init__(self, spatial_dims: int = 2, nb_landmarks: int = 1, heatmap_size: Sequence[int] = (512, 512)) -> None:
-        config = CalibrationConfig(score=RankScore(), calibrator="parametric")
-        super().__init__(config, spatial_dims, nb_landmarks, heatmap_size)
+    _composition = CalibrationConfig(score=RankScore(), calibrator="parametric")

@@ -15,7 +15,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -42,6 +42,11 @@ class Score(BaseModel, ABC):
     def physical(self) -> bool:
         """Whether scores are lengths, in the unit of the image; else they are plain numbers."""
         return False
+
+    @property
+    def tempered(self) -> Literal["heat", "covariance"] | None:
+        """What of a prediction a temperature changes for this score; None where the score reads neither."""
+        return None
 
     def components(self, ndim: int) -> int:
         """How many components ``K`` a score has in an image of ``ndim`` dimensions."""

@@ -72,6 +72,11 @@ class MahalanobisScore(_BallScore):
 
     kind: Literal["mahalanobis"] = "mahalanobis"
 
+    @property
+    def tempered(self) -> Literal["covariance"]:
+        """See `Score.tempered`."""
+        return "covariance"
+
     def found(self, prediction: Prediction, row: int) -> bool:
         """See `Score.found`."""
         return super().found(prediction, row) and _has_spread(prediction, row)
@@ -107,6 +112,11 @@ class PerAxisScore(Score):
     def physical(self) -> bool:
         """See `Score.physical`."""
         return not self.scaled
+
+    @property
+    def tempered(self) -> Literal["covariance"] | None:
+        """See `Score.tempered`."""
+        return "covariance" if self.scaled else None
 
     def components(self, ndim: int) -> int:
         """See `Score.components`."""

@@ -32,6 +32,7 @@ def reliability_figure(report: CoverageReport) -> Figure:
     axes.set_ylim(start, 101.5)
     axes.set_aspect("equal")
     axes.set_xlabel("promised (%)", color=INK, fontsize=FONT_SIZE)
-    axes.set_ylabel("true points inside their regions (%)", color=INK, fontsize=FONT_SIZE)
+    inside = "images whose landmarks all lie inside (%)" if report.joint else "true points inside their regions (%)"
+    axes.set_ylabel(inside, color=INK, fontsize=FONT_SIZE)
     axes.legend(loc="lower right", frameon=True, facecolor="white", edgecolor="none", fontsize=FONT_SIZE)
     return figure
