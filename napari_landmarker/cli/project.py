@@ -102,7 +102,8 @@ def run_evaluation(
     rates = ", ".join(f"{rate:.1f} % within {radius:g}" for radius, rate in overall.sdr.items() if rate is not None)
     mean = "none could be measured" if overall.mean is None else f"mean error {overall.mean:.2f} {evaluation.unit}"
     typer.echo(f"{evaluation.n_images} {split.value} images, {overall.n} points: {mean}; {rates} {evaluation.unit}")
-    typer.echo(coverage_text(evaluation))
+    for told in filter(None, (evaluation.left_out, coverage_text(evaluation))):
+        typer.echo(told)
     typer.echo(f"Report: {shown(files.html)}")
 
 

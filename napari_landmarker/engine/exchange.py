@@ -1,31 +1,26 @@
-"""Annotations into and out of a project, as files other programs know."""
+"""Annotations of other programs into a project, of every format that is known here; `exporting` is the way out."""
 
 from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Literal
 
 from napari_landmarker.engine.errors import AnnotationError
-from napari_landmarker.engine.io import write_landmarks, write_table
-from napari_landmarker.engine.io.annotation_format import ImageAnnotations
+from napari_landmarker.engine.exporting import image_labels
 from napari_landmarker.engine.io.annotations import (
     annotation_stem,
     find_annotations,
     read_annotation_file,
+    read_landmarks,
 )
 from napari_landmarker.engine.io.atomic import read_json
-from napari_landmarker.engine.io.fields import entries_of
 from napari_landmarker.engine.io.image import ImageGeometry
 from napari_landmarker.engine.io.image_names import ImageIndex
 from napari_landmarker.engine.io.paths import whole_path
 from napari_landmarker.engine.landmarks import LandmarkSet, LandmarkStatus
 from napari_landmarker.engine.project import Project, Split
 from napari_landmarker.engine.schema import LandmarkSchema
-
-#: labelme for 2D, 3D Slicer markups for 3D; CSV is one table for all.
-ExportFormat = Literal["labelme", "slicer"]
 
 
 def create_project(
@@ -93,31 +88,45 @@ def parse_schema(text: str) -> LandmarkSchema:
     return LandmarkSchema.parse({"landmarks": [{"name": n.strip()} for n in lines if n.strip()]}, str(path))
 
 
-def read_annotations(project: Project, path: Path | str) -> dict[str, LandmarkSet]:
+def read_annotations(
+    project: Project,
+    path: Path | str,
+    case_id: str | None = None,
+    *,
+    progress: Callable[[int, int], None] | None = None,
+) -> dict[str, LandmarkSet]:
     """Read existing annotations for the cases of a project; nothing is written.
 
     Args:
         project: the project.
         path: an annotation file of any format, of one image or of many, or a folder of these.
+        case_id: take only what a file says of this case; a file that names no image counts as one of it, whatever
+            the file is called. None takes all cases.
+        progress: is told how many files are read, of how many.
 
     Returns:
         Landmarks by case id, in the order of the schema.
 
     Raises:
         AnnotationError: for a file that is broken, of an image that is not in the project, or with a label that is not
-            in the schema.
+            in the schema; with ``case_id`` also for a folder, or a file of another image.
     """
     path = Path(os.path.expanduser(path))
     if not path.exists():
         raise AnnotationError(f"{path} does not exist: choose a folder of annotations, or a file.")
+    if case_id is not None:
+        geometry, image, schema = project.geometry(case_id), image_labels(project)[case_id], project.schema
+        return {case_id: read_landmarks(path, geometry, schema.names, image, schema.instances)}
     files = find_annotations(path) if path.is_dir() else [path]
     found: dict[str, LandmarkSet] = {}
     case_of = _cases(project)
-    for file in files:
-        for case_id, landmarks in _read_file(project, file, case_of):
-            if case_id in found:
-                raise AnnotationError(f"{file} annotates '{case_id}' a second time: keep one file for each image.")
-            found[case_id] = landmarks
+    for number, file in enumerate(files):
+        if progress is not None:
+            progress(number, len(files))
+        for of_case, landmarks in _read_file(project, file, case_of):
+            if of_case in found:
+                raise AnnotationError(f"{file} annotates '{of_case}' a second time: keep one file for each image.")
+            found[of_case] = landmarks
     return found
 
 
@@ -128,54 +137,6 @@ def merge(own: LandmarkSet, incoming: LandmarkSet) -> LandmarkSet:
         if nothing_yet and incoming.status_of(name) is not LandmarkStatus.UNPLACED:
             own = own.taking(name, incoming)
     return own
-
-
-def export_annotations(
-    project: Project, out: Path | str, fmt: ExportFormat, case_ids: Sequence[str] | None = None
-) -> int:
-    """Write one annotation file for each case in which a person did something.
-
-    Args:
-        project: the project.
-        out: the folder.
-        fmt: ``"labelme"`` (2D) or ``"slicer"`` (3D).
-        case_ids: which cases; all by default.
-
-    Returns:
-        The number of files.
-
-    Raises:
-        AnnotationError: if the format cannot hold the project's images.
-        ProjectError: if the folder cannot be written.
-    """
-    written = 0
-    for case_id, landmarks in _truths(project, case_ids):
-        if (landmarks.grid.ndim == 2) != (fmt == "labelme"):
-            raise AnnotationError(
-                "labelme files are for 2D images: export 3D landmarks as Slicer markups or CSV."
-                if fmt == "labelme"
-                else "Slicer markups are for 3D images: export 2D landmarks as labelme or CSV."
-            )
-        suffix = ".json" if fmt == "labelme" else ".mrk.json"
-        write_landmarks(landmarks, Path(out) / f"{case_id}{suffix}", project.image_path(case_id))
-        written += 1
-    return written
-
-
-def export_table(project: Project, path: Path | str, case_ids: Sequence[str] | None = None) -> int:
-    """Write one CSV table of all that persons annotated, in pixels of the images as stored; returns the cases."""
-    images = [
-        ImageAnnotations(_label(project, case_id), truth.grid, entries_of(truth), project.geometry(case_id))
-        for case_id, truth in _truths(project, case_ids)
-    ]
-    write_table(path, images)
-    return len(images)
-
-
-def _truths(project: Project, case_ids: Sequence[str] | None) -> list[tuple[str, LandmarkSet]]:
-    ids = [case.id for case in project.cases] if case_ids is None else list(case_ids)
-    truths = [(case_id, project.annotations(case_id).truth()) for case_id in ids]
-    return [(case_id, truth) for case_id, truth in truths if truth.by_person.any()]
 
 
 def _read_file(project: Project, file: Path, case_of: Callable[[str, Path], str]) -> list[tuple[str, LandmarkSet]]:
@@ -209,15 +170,6 @@ def _cases(project: Project) -> Callable[[str, Path], str]:
         return ids[found[0]]
 
     return case_of
-
-
-def _label(project: Project, case_id: str) -> str:
-    """The image's file name, with as many of its folders as tell it from others of that name."""
-    paths = {case.id: project.image_path(case.id).parts for case in project.cases}
-    own, count = paths.pop(case_id), 1
-    while count < len(own) and any(other[-count:] == own[-count:] for other in paths.values()):
-        count += 1
-    return "/".join(own[-count:])
 
 
 def _is_file(path: Path) -> bool:

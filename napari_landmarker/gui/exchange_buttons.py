@@ -7,73 +7,85 @@ from pathlib import Path
 from qtpy.QtWidgets import QHBoxLayout, QMenu, QPushButton, QWidget
 
 from napari_landmarker.engine.errors import ProjectError
-from napari_landmarker.engine.exchange import export_annotations, export_table, read_annotations
-from napari_landmarker.engine.project import Project
-from napari_landmarker.gui.file_choice import ANNOTATION_KINDS, choose_file, choose_folder, choose_new_file
+from napari_landmarker.engine.exchange import read_annotations
+from napari_landmarker.gui.export_dialog import ExportDialog
+from napari_landmarker.gui.file_choice import ANNOTATION_KINDS, choose_file, choose_folder
+from napari_landmarker.gui.links import follow
 from napari_landmarker.gui.messages import reports, tell
+from napari_landmarker.gui.waiting import wait_for
 from napari_landmarker.state.session import Session
 
 
 class ExchangeButtons(QWidget):
-    """Two buttons with a menu each: import and export."""
+    """Two buttons: import, with a menu, and export, with a dialog.
+
+    Attributes:
+        dialog: the last dialog of an export, None before the first.
+    """
 
     def __init__(self, session: Session, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self._session = session
+        self.dialog: ExportDialog | None = None
         self.take_in = QPushButton("Import…")
-        self.take_in.setToolTip("Take in landmarks that were placed elsewhere. What is annotated here already stays.")
+        self.take_in.setToolTip(
+            "Take in landmarks that were placed elsewhere, from files of every format that can be exported.\n"
+            "What is annotated here already stays."
+        )
         menu = QMenu(self.take_in)
-        menu.addAction("From a folder of labelme or Slicer files…").triggered.connect(self._import_folder)
-        menu.addAction("From one file (CSV table, labelme, Slicer)…").triggered.connect(self._import_file)
+        self.folder_action = menu.addAction("For all images, from a folder of files…")
+        self.folder_action.triggered.connect(self._import_folder)
+        self.file_action = menu.addAction("For all images, from one file…")
+        self.file_action.triggered.connect(self._import_file)
+        self.this_action = menu.addAction("For this image only, from one file…")
+        self.this_action.triggered.connect(self._import_for_this)
         self.take_in.setMenu(menu)
         self.write = QPushButton("Export…")
-        self.write.setToolTip("Write all annotations of this project as files that other programs can open.")
-        menu = QMenu(self.write)
-        self.files_action = menu.addAction("")
-        self.files_action.triggered.connect(self._export_files)
-        menu.addAction("As one table (CSV)…").triggered.connect(self._export_table)
-        menu.aboutToShow.connect(self._name_format)
-        self.write.setMenu(menu)
+        self.write.setToolTip("Write landmarks of this image or of all as files that other programs can open.")
+        self.write.clicked.connect(lambda _=False: self.open_export())
         row = QHBoxLayout(self)
         row.setContentsMargins(0, 0, 0, 0)
         row.addWidget(self.take_in, 1)
         row.addWidget(self.write, 1)
-        self._name_format()
+        follow(self, session.case_changed, self._refresh)
+        self._refresh()
 
     # ---- also for scripts
 
     @reports
-    def import_from(self, path: Path) -> None:
-        """Take annotations in from a folder or file, as one step that can be undone."""
+    def import_from(self, path: Path, case_id: str | None = None) -> None:
+        """Take annotations in from a folder or file, as one step that can be undone; None is for all images."""
         project = self._session.project
-        if project is not None:
-            count = self._session.apply_annotations(read_annotations(project, path))
+        if project is None:
+            return
+        if path.is_dir():
+            found = wait_for(
+                self, "Reading annotations…", lambda job: read_annotations(project, path, progress=job.progress)
+            )
+        else:
+            found = read_annotations(project, path, case_id)
+        if found is not None and self._session.project is project:
+            count = self._session.apply_annotations(found)
             tell(f"{_images(count)} got annotations from {path.name}. Undo takes them back." if count else _NOTHING_NEW)
 
     @reports
-    def export_files(self, folder: Path) -> None:
-        """Write labelme files (2D) or Slicer markups (3D) into a folder."""
-        project = self._saved_project()
-        if project is not None:
-            count = export_annotations(project, folder, "slicer" if self._is_3d() else "labelme")
-            tell(f"Annotations of {_images(count).lower()} were written to {folder}." if count else _NOTHING_TO_EXPORT)
-
-    @reports
-    def export_csv(self, path: Path) -> None:
-        """Write one CSV table."""
-        project = self._saved_project()
-        if project is not None:
-            count = export_table(project, path)
-            tell(f"Annotations of {_images(count).lower()} were written to {path}." if count else _NOTHING_TO_EXPORT)
-
-    # ---- inside
-
-    def _saved_project(self) -> Project | None:
-        """The project once all is saved, because exports read the disk; ProjectError if an edit cannot be saved."""
-        sentence = self._session.save()
+    def open_export(self) -> None:
+        """Ask what is to be exported, and do it."""
+        session = self._session
+        if session.project is None or (self.dialog is not None and self.dialog.isVisible()):
+            return
+        sentence = session.save()  # exports read the disk
         if sentence is not None:
             raise ProjectError(f"Nothing was exported, because the last annotations are not saved yet: {sentence}")
-        return self._session.project
+        first = session.project.cases[0].id
+        grid = session.project.geometry(first).grid if session.image is None else session.image.grid
+        if self.dialog is not None:
+            self.dialog.deleteLater()
+        self.dialog = ExportDialog(session, grid, self.window())
+        self.dialog.exported.connect(tell)
+        self.dialog.open()
+
+    # ---- inside
 
     def _import_folder(self) -> None:
         path = choose_folder(self, "Folder with annotations")
@@ -85,27 +97,16 @@ class ExchangeButtons(QWidget):
         if path is not None:
             self.import_from(path)
 
-    def _export_files(self) -> None:
-        path = choose_folder(self, "Folder to write the annotations to")
+    def _import_for_this(self) -> None:
+        path = choose_file(self, "File with annotations of this image", ANNOTATION_KINDS)
         if path is not None:
-            self.export_files(path)
+            self.import_from(path, self._session.case_id)
 
-    def _export_table(self) -> None:
-        path = choose_new_file(self, "Write the annotations to", "annotations.csv", "Tables (*.csv)")
-        if path is not None:
-            self.export_csv(path)
-
-    def _is_3d(self) -> bool:
-        image = self._session.image
-        return image is not None and image.grid.ndim == 3
-
-    def _name_format(self) -> None:
-        name = "3D Slicer" if self._is_3d() else "labelme"
-        self.files_action.setText(f"As {name} files, one an image…")
+    def _refresh(self) -> None:
+        self.this_action.setEnabled(self._session.case_id is not None)
 
 
 _NOTHING_NEW = "There was nothing new to import: all of it is annotated here already."
-_NOTHING_TO_EXPORT = "There is nothing to export yet: place a landmark first."
 
 
 def _images(count: int) -> str:

@@ -11,7 +11,8 @@ from annotation_cases import turned
 from PIL import Image as PillowImage
 
 from napari_landmarker.engine.errors import AnnotationError
-from napari_landmarker.engine.exchange import create_project, export_table, read_annotations
+from napari_landmarker.engine.exchange import create_project, read_annotations
+from napari_landmarker.engine.exporting import export_annotations
 from napari_landmarker.engine.geometry import Grid
 from napari_landmarker.engine.io import (
     ANNOTATION_FORMATS,
@@ -216,7 +217,7 @@ def test_a_project_of_landmarks_with_several_points(tmp_path: Path) -> None:
     assert read.placed.tolist() == [[True, True], [False, False]]
     project.save_annotations(case.id, read.without_point("tip", instance=1))
     assert project.annotations(case.id).placed.tolist() == [[True, False], [False, False]]
-    assert export_table(project, tmp_path / "all.csv") == 1
+    assert export_annotations(project, tmp_path / "all.csv").n_images == 1
     (tmp_path / "more.csv").write_text("image,landmark,instance,x,y\nscan.png,tip,3,1,2\n")
     with pytest.raises(AnnotationError, match="may have 2 in an image"):
         read_annotations(project, tmp_path / "more.csv")

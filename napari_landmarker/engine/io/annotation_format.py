@@ -40,6 +40,8 @@ class Capabilities:
         image_size: whether the image's size must be known to write (and, without an image, to read) it.
         states_size: whether the file itself states the image's size.
         as_stored: whether voxels are those of the volume as its file stores them, and not as it is shown.
+        needs_spacing: numbers of dimensions in which the image's spacing must be known to write it.
+        landmarks: exactly how many landmarks an image must have, each with a point; None for any number.
     """
 
     dimensions: tuple[int, ...]
@@ -57,6 +59,8 @@ class Capabilities:
     image_size: bool = False
     states_size: bool = False
     as_stored: bool = False
+    needs_spacing: tuple[int, ...] = ()
+    landmarks: int | None = None
 
 
 @dataclass(frozen=True, eq=False)
@@ -99,6 +103,7 @@ class AnnotationFormat:
 
     Attributes:
         name: what a user calls it, such as ``"3D Slicer markups"``.
+        read_by: one plain line for a person who has to choose: which programs read it.
         suffixes: endings of file names in lower case, with the dot; what is written has the first.
         capabilities: what it can carry.
         recognises: whether a file with one of the suffixes is of this format, by its content; never raises.
@@ -110,6 +115,7 @@ class AnnotationFormat:
     """
 
     name: str
+    read_by: str
     suffixes: tuple[str, ...]
     capabilities: Capabilities
     recognises: Callable[[Path], bool]

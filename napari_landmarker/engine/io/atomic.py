@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
+import re
+import socket
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -12,6 +15,8 @@ from napari_landmarker.engine.errors import LandmarkerError, ProjectError
 
 #: So much of a file's name stands in its temporary file's, which must not be longer than a name may be.
 _KEPT = 40
+#: A temporary file's name: the file it becomes, the computer and the process that write it, and chance.
+TEMPORARY = re.compile(r"\..+\.(?P<host>[0-9a-f]{8})-(?P<pid>[0-9]{1,10})-[a-z0-9_]{8}\.tmp", re.DOTALL)
 
 
 def write_bytes(path: Path | str, data: bytes) -> None:
@@ -24,7 +29,7 @@ def write_bytes(path: Path | str, data: bytes) -> None:
     temporary: str | None = None
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name[:_KEPT]}.", suffix=".tmp")
+        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=_prefix(path), suffix=".tmp")
         with os.fdopen(handle, "wb") as file:
             file.write(data)
             file.flush()
@@ -98,6 +103,16 @@ def has_key(path: Path | str, key: str) -> bool:
         return key in read_json(path, "a JSON file", ProjectError)
     except ProjectError:
         return False
+
+
+def this_host() -> str:
+    """A mark that tells this computer from others, without its name."""
+    return hashlib.sha256(socket.gethostname().encode("utf-8", "replace")).hexdigest()[:8]
+
+
+def _prefix(path: Path) -> str:
+    """How the name of a file's temporary file begins (see `TEMPORARY`)."""
+    return f".{path.name[:_KEPT]}.{this_host()}-{os.getpid()}-"
 
 
 def _not_written(path: Path, error: OSError) -> ProjectError:

@@ -159,6 +159,7 @@ def _recognises(path: Path) -> bool:
 #: COCO keypoints.
 COCO = AnnotationFormat(
     name="COCO keypoints",
+    read_by="Programs that train on keypoints, such as MMPose; one file for all.",
     suffixes=(".json",),
     capabilities=Capabilities(
         dimensions=(2,),

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import os
-import tempfile
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
-from napari_landmarker.engine.errors import AnnotationError, LandmarkerError, ProjectError
+from napari_landmarker.engine.errors import AnnotationError
 from napari_landmarker.engine.io.annotation_format import AnnotationFormat, ImageAnnotations
 from napari_landmarker.engine.io.annotations import (
     ANNOTATION_FORMATS,
@@ -21,8 +18,8 @@ from napari_landmarker.engine.io.annotations import (
     is_annotation_name,
     read_annotation_file,
 )
-from napari_landmarker.engine.io.atomic import require_writable
 from napari_landmarker.engine.io.fields import Entry
+from napari_landmarker.engine.io.file_set import new_files, one_point_each
 from napari_landmarker.engine.io.image import ImageGeometry
 from napari_landmarker.engine.io.image_names import ImageIndex
 from napari_landmarker.engine.io.images import find_images, image_stem, read_geometry
@@ -78,12 +75,12 @@ def convert(
         ProjectError: if the target cannot be written.
     """
     source, target = Path(source), Path(target)
-    choice, to_folder = _formats(target, to)
+    choice, to_folder = formats_for(target, to)
     if target.exists() and not overwrite and not (target.is_dir() and not any(target.iterdir())):
         raise AnnotationError(f"{target} is there already: choose another name, or replace it with --overwrite.")
     at_hand = _Images(image, images)
     found = _read(source, target, at_hand, names, several)
-    fmt = _fitting_format(found, choice, source)
+    fmt = fitting_format({one.grid.ndim for one in found}, choice, source)
     if len(found) > 1 and not to_folder and not fmt.capabilities.several_images:
         raise AnnotationError(
             f"{target} would hold one image ({fmt.name}), but {source} has {len(found)}: give a folder to write to."
@@ -92,10 +89,10 @@ def convert(
         found = _alike(found, names)
     lost = losses(found, fmt)
     ready = [_fitting(one, fmt, at_hand, target if to_folder else target.parent) for one in found]
-    if to_folder:
-        _write_folder(target, _file_names(ready, fmt, source), fmt)
-    else:
-        _write_file(target, ready, fmt)
+    files: Mapping[str, Sequence[ImageAnnotations]] = _files(ready, fmt, source) if to_folder else {target.name: ready}
+    with new_files(target, to_folder) as write:
+        for name, of_file in files.items():
+            write(name, of_file, fmt)
     points = sum(entry.point is not None for one in ready for given in one.entries.values() for entry in given)
     return ConversionResult(len(ready), points, lost, (*at_hand.doubts, *doubts(found)))
 
@@ -145,8 +142,12 @@ class _Images:
         return self._geometry[path]
 
 
-def _formats(target: Path, to: str | None) -> tuple[list[AnnotationFormat], bool]:
-    """The formats that may be written, the usual one first, and whether the target is a folder of files."""
+def formats_for(target: Path, to: str | None) -> tuple[list[AnnotationFormat], bool]:
+    """The formats that may be written, the usual one first, and whether the target is a folder of files.
+
+    Raises:
+        AnnotationError: if the target's name gives no format, or does not fit the one that is asked for.
+    """
     to_folder = target.is_dir() or not is_annotation_name(target)
     if to is None:
         if to_folder:
@@ -215,11 +216,8 @@ def _alike(found: Sequence[ImageAnnotations], names: Sequence[str] | None) -> li
     return [replace(one, entries={name: one.entries.get(name) or unplaced for name in order}) for one in found]
 
 
-def _fitting_format(
-    found: Sequence[ImageAnnotations], choice: Sequence[AnnotationFormat], source: Path
-) -> AnnotationFormat:
+def fitting_format(given: set[int], choice: Sequence[AnnotationFormat], source: Path) -> AnnotationFormat:
     """The first format that holds points of these dimensions; AnnotationError if none does."""
-    given = {one.grid.ndim for one in found}
     for fmt in choice:
         if given <= set(fmt.capabilities.dimensions):
             return fmt
@@ -236,57 +234,19 @@ def _fitting(one: ImageAnnotations, fmt: AnnotationFormat, at_hand: _Images, fol
     if fmt is LABELME:
         path = at_hand.path(name)
         name = file_name(name) if path is None else seen_from(folder, path)
-    entries = dict(one.entries)
-    if not fmt.capabilities.instances:
-        entries = {
-            key: (next((e for e in given if e.point is not None), given[0]),) for key, given in entries.items() if given
-        }
-    return replace(one, image=name, entries=entries)
+    return one_point_each(replace(one, image=name), fmt)
 
 
-def _file_names(ready: Sequence[ImageAnnotations], fmt: AnnotationFormat, source: Path) -> dict[str, ImageAnnotations]:
+def _files(
+    ready: Sequence[ImageAnnotations], fmt: AnnotationFormat, source: Path
+) -> dict[str, Sequence[ImageAnnotations]]:
     """The images by the names of the files to write."""
-    out: dict[str, ImageAnnotations] = {}
+    out: dict[str, Sequence[ImageAnnotations]] = {}
     for one in ready:
         stem = image_stem(file_name(one.image or ""))
         if not stem.strip(". "):
             raise AnnotationError(f"{source} has an image called '{one.image}', which makes no file name: rename it.")
         if stem + fmt.suffixes[0] in out:
             raise AnnotationError(f"{source} has two images called {stem}: write a file of many images, or rename one.")
-        out[stem + fmt.suffixes[0]] = one
+        out[stem + fmt.suffixes[0]] = [one]
     return out
-
-
-def _write_file(target: Path, ready: Sequence[ImageAnnotations], fmt: AnnotationFormat) -> None:
-    with _beside(target.parent, target) as folder:
-        fmt.write(folder / target.name, ready)
-        _put(folder / target.name, target)
-
-
-def _write_folder(target: Path, files: Mapping[str, ImageAnnotations], fmt: AnnotationFormat) -> None:
-    """Write all files beside the target and then put them in place: a failure on the way leaves nothing behind."""
-    with _beside(target, target) as folder:
-        for name, one in files.items():
-            fmt.write(folder / name, [one])
-        require_writable(target)
-        for name in files:
-            _put(folder / name, target / name)
-
-
-@contextmanager
-def _beside(shown: Path, target: Path) -> Iterator[Path]:
-    """A folder beside the target that is gone in the end; errors speak of the folder ``shown`` instead."""
-    require_writable(target.parent)
-    with tempfile.TemporaryDirectory(dir=target.parent, prefix=".convert-") as folder:
-        try:
-            yield Path(folder)
-        except LandmarkerError as error:
-            said = str(error).replace(str(Path(folder) / "x")[:-1], str(shown / "x")[:-1])
-            raise type(error)(said) from error
-
-
-def _put(made: Path, target: Path) -> None:
-    try:
-        os.replace(made, target)
-    except OSError as error:
-        raise ProjectError(f"{target} could not be written ({error.strerror}): choose another name.") from error

@@ -230,8 +230,9 @@ def _save(path: Path, content: _PointList) -> None:
 #: 3D Slicer's older point lists.
 FCSV = AnnotationFormat(
     name="3D Slicer .fcsv",
+    read_by="Older 3D Slicer and programs made for it; one list for each volume.",
     suffixes=(".fcsv",),
-    capabilities=Capabilities(dimensions=(3,), coordinates=("mm",), description=True, locked=True),
+    capabilities=Capabilities(dimensions=(3,), coordinates=("mm",), description=True, locked=True, needs_spacing=(3,)),
     recognises=_recognises,
     read=_read,
     write=_write,

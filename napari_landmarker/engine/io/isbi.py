@@ -148,8 +148,9 @@ def _recognises(path: Path) -> bool:
 #: Text files of the ISBI 2015 challenge.
 ISBI = AnnotationFormat(
     name="ISBI 2015 text",
+    read_by="Programs for the ISBI 2015 challenge; one file for each image.",
     suffixes=(".txt",),
-    capabilities=Capabilities(dimensions=(2,), coordinates=("px",), names=False),
+    capabilities=Capabilities(dimensions=(2,), coordinates=("px",), names=False, landmarks=len(ISBI_NAMES)),
     recognises=_recognises,
     read=read_isbi,
     write=write_isbi,

@@ -131,6 +131,7 @@ def _write(path: Path, annotations: Sequence[ImageAnnotations]) -> None:
 
 LABELME = AnnotationFormat(
     name="labelme",
+    read_by="labelme and what trains on its files; one file for each image.",
     suffixes=(".json",),
     capabilities=Capabilities(
         dimensions=(2,),

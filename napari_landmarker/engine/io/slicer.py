@@ -124,6 +124,7 @@ def _write(path: Path, annotations: Sequence[ImageAnnotations]) -> None:
 
 SLICER = AnnotationFormat(
     name="3D Slicer markups",
+    read_by="3D Slicer 4.11 and newer; one point list for each volume.",
     suffixes=(".mrk.json", ".json"),
     capabilities=Capabilities(
         dimensions=(3,),

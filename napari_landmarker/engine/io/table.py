@@ -270,6 +270,7 @@ def _recognises(path: Path) -> bool:
 #: One row for each landmark in an image.
 CSV_LONG = AnnotationFormat(
     name="CSV table, one row a landmark",
+    read_by="Spreadsheets and statistics (Excel, R, pandas); one table for all.",
     suffixes=(".csv", ".tsv"),
     capabilities=Capabilities(
         dimensions=(2, 3),

@@ -231,6 +231,7 @@ def _recognises(path: Path) -> bool:
 #: One row for each image.
 CSV_WIDE = AnnotationFormat(
     name="CSV table, one row an image",
+    read_by="Spreadsheets, with the landmarks side by side; one table for all.",
     suffixes=(".csv", ".tsv"),
     capabilities=Capabilities(
         dimensions=(2, 3),

@@ -222,6 +222,7 @@ def _recognises(path: Path) -> bool:
 #: TPS of tpsDig.
 TPS = AnnotationFormat(
     name="TPS (tpsDig)",
+    read_by="tpsDig, MorphoJ, geomorph (shape analysis); one file for all.",
     suffixes=(".tps",),
     capabilities=Capabilities(
         dimensions=(2, 3),
@@ -231,6 +232,7 @@ TPS = AnnotationFormat(
         instances=True,
         several_images=True,
         image_size=True,
+        needs_spacing=(3,),
     ),
     recognises=_recognises,
     read=read_tps,
