@@ -22,53 +22,34 @@ from dataclasses import replace
 from itertools import chain
 from pathlib import Path, PurePosixPath
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
-
 from napari_landmarker.engine.cases import FILE_NAME, Case, Split, check_images, draw_splits, make_cases
 from napari_landmarker.engine.errors import ProjectError
 from napari_landmarker.engine.geometry import Grid
 from napari_landmarker.engine.io import read_geometry, read_image, read_landmarks, write_landmarks
-from napari_landmarker.engine.io.atomic import json_bytes, read_json, write_bytes
+from napari_landmarker.engine.io.atomic import write_bytes
 from napari_landmarker.engine.io.image import Image, ImageGeometry
 from napari_landmarker.engine.io.paths import natural_order, whole_path
-from napari_landmarker.engine.io.together import finish_together, write_together
+from napari_landmarker.engine.io.stamp import Stamp, stamp_of
+from napari_landmarker.engine.io.together import is_unfinished, write_together
 from napari_landmarker.engine.landmarks import LandmarkSet
 from napari_landmarker.engine.model_folders import model_folders, named_model
+from napari_landmarker.engine.project_file import DEFAULT_RATER, PROJECT_FILE, ProjectFile
 from napari_landmarker.engine.schema import LandmarkSchema
 
 __all__ = ["DEFAULT_RATER", "PROJECT_FILE", "Case", "Project", "Split", "draw_splits"]
-
-FORMAT = "napari-landmarker project"
-VERSION = 1
-PROJECT_FILE = "project.json"
-DEFAULT_RATER = "rater1"
-
-
-class _ProjectFile(BaseModel):
-    """What project.json holds; keys that are not known here survive."""
-
-    model_config = ConfigDict(extra="allow", populate_by_name=True)
-
-    format: str = FORMAT
-    version: int = VERSION
-    schema_: LandmarkSchema = Field(alias="schema")
-    rater: str = Field(DEFAULT_RATER, pattern=FILE_NAME)
-    cases: tuple[Case, ...] = ()
-
-    def as_bytes(self) -> bytes:
-        """The file."""
-        return json_bytes(self.model_dump(mode="json", by_alias=True))
 
 
 class Project:
     """An open project folder.
 
     Every method that writes does so at once and atomically. Make one with `exchange.create_project`, or `open`.
+    What another program wrote in project.json since it was read is never written over: `read_again` takes it in.
     """
 
-    def __init__(self, root: Path, content: _ProjectFile) -> None:
+    def __init__(self, root: Path, content: ProjectFile, stamp: Stamp = None) -> None:
         self.root = root
         self._content = content
+        self._stamp = stamp
         self._cases = {case.id: case for case in content.cases}
         self._geometry: dict[str, ImageGeometry] = {}
 
@@ -105,7 +86,7 @@ class Project:
             raise ProjectError(f"{root} would be a project without images: name at least one image.")
         check_images(paths, spacing)
         cases = make_cases(root, paths, spacing, splits or {})
-        return cls(root, _ProjectFile(schema=schema, cases=cases))  # type: ignore[call-arg]
+        return cls(root, ProjectFile(schema=schema, cases=cases))  # type: ignore[call-arg]
 
     @classmethod
     def open(cls, root: Path | str) -> Project:
@@ -116,35 +97,32 @@ class Project:
         root = whole_path(root)
         if root.name == PROJECT_FILE and not root.is_dir():
             root = root.parent
-        finish_together(root)
-        path = root / PROJECT_FILE
-        if not path.exists():
-            raise ProjectError(f"{root} is no project: it holds no {PROJECT_FILE}; make one with 'New project'.")
-        raw = read_json(path, "a napari-landmarker project", ProjectError)
-        if raw.get("format") != FORMAT:
-            raise ProjectError(f"{path} is not a napari-landmarker project: choose the folder of one.")
-        if not isinstance(raw.get("version"), int) or raw["version"] > VERSION:
-            raise ProjectError(f"{path} was made by a newer napari-landmarker: update this program to open it.")
-        try:
-            LandmarkSchema.parse(raw.get("schema"), f"The list of landmarks in {path}")
-            content = _ProjectFile.model_validate(raw)
-        except ValidationError as error:
-            first = error.errors()[0]
-            where = ".".join(str(part) for part in first["loc"])
-            raise ProjectError(f"{path} is damaged at '{where}': {first['msg']}.") from error
-        ids = [case.id for case in content.cases]
-        if len(set(ids)) != len(ids):
-            raise ProjectError(f"{path} is damaged: a case is listed twice.")
-        return cls(root, content)
+        return cls(root, *ProjectFile.read(root))
+
+    @property
+    def changed_elsewhere(self) -> bool:
+        """Whether another program changed project.json since it was read or written here; not so where it is gone."""
+        now = stamp_of(self.root / PROJECT_FILE)
+        return (now is not None and now != self._stamp) or is_unfinished(self.root)
+
+    def read_again(self) -> None:
+        """Take in what another program wrote in project.json; the rater at work stays.
+
+        Raises:
+            ProjectError: if it cannot be read; everything stays as it is then.
+        """
+        content, stamp = ProjectFile.read(self.root)
+        content.rater = self.rater
+        self._take(content, stamp)
+        self._geometry.clear()
 
     def save(self) -> None:
-        """Write project.json; ProjectError if the folder is not writable."""
-        self._content.cases = tuple(self._cases.values())
-        write_bytes(self.root / PROJECT_FILE, self._content.as_bytes())
+        """Write project.json; ProjectError if the folder is not writable, or another program changed the file."""
+        self._write(self._content)
 
     def with_cases(self, cases: Iterable[Case]) -> Project:
         """The project as it would be with these cases; nothing is written."""
-        return Project(self.root, self._content.model_copy(update={"cases": tuple(cases)}))
+        return Project(self.root, self._content.model_copy(update={"cases": tuple(cases)}), self._stamp)
 
     def rewrite(
         self,
@@ -161,12 +139,14 @@ class Project:
             cases: all cases as they become; None keeps them.
 
         Raises:
-            ProjectError: if the folder cannot be written.
+            ProjectError: if the folder cannot be written, or another program changed project.json.
         """
-        kept = {case.id: case for case in (self.cases if cases is None else cases)}
-        content = self._content.model_copy(update={"schema_": schema or self.schema, "cases": tuple(kept.values())})
-        write_together(self.root, chain(files, [(self.root / PROJECT_FILE, content.as_bytes())]))
-        self._content, self._cases = content, kept
+        self._need_unchanged()
+        kept = self.cases if cases is None else tuple(cases)
+        content = self._content.model_copy(update={"schema_": schema or self.schema, "cases": kept})
+        path = self.root / PROJECT_FILE
+        write_together(self.root, chain(files, [(path, content.as_bytes())]))
+        self._take(content, stamp_of(path))
         self._geometry.clear()
 
     # ---- what is in it
@@ -220,8 +200,9 @@ class Project:
 
     def set_split(self, case_id: str, split: Split) -> None:
         """Move a case to another split."""
-        self._cases[case_id] = self.case(case_id).model_copy(update={"split": split})
-        self.save()
+        moved = self.case(case_id).model_copy(update={"split": split})
+        cases = tuple(moved if case.id == case_id else case for case in self.cases)
+        self._write(self._content.model_copy(update={"cases": cases}))
 
     def add_images(self, images: Iterable[Path | str], spacing: Sequence[float] | None = None) -> tuple[Case, ...]:
         """Add images as new cases, with their splits drawn; returns the new cases.
@@ -234,8 +215,7 @@ class Project:
         ndim = self.geometry(self.cases[0].id).grid.ndim if self.cases else None
         check_images(paths, spacing, ndim)
         added = make_cases(self.root, paths, spacing, {}, taken=frozenset(self._cases))
-        self._cases.update({case.id: case for case in added})
-        self.save()
+        self._write(self._content.model_copy(update={"cases": (*self.cases, *added)}))
         return added
 
     # ---- images
@@ -327,6 +307,24 @@ class Project:
         return self.root / "reports" / f"{model}-{split.value}"
 
     # ---- inside
+
+    def _need_unchanged(self) -> None:
+        if self.changed_elsewhere:
+            raise ProjectError(
+                f"{self.root / PROJECT_FILE} was changed by another program since it was read: open the project again "
+                "and repeat what you did."
+            )
+
+    def _write(self, content: ProjectFile) -> None:
+        """Write project.json and take what it holds then; nothing changes if that fails."""
+        self._need_unchanged()
+        path = self.root / PROJECT_FILE
+        write_bytes(path, content.as_bytes())
+        self._take(content, stamp_of(path))
+
+    def _take(self, content: ProjectFile, stamp: Stamp) -> None:
+        self._content, self._stamp = content, stamp
+        self._cases = {case.id: case for case in content.cases}
 
     def _with_spacing(self, case_id: str, geometry: ImageGeometry) -> Grid:
         spacing = self.case(case_id).spacing

@@ -5,11 +5,13 @@ from __future__ import annotations
 import shutil
 import tempfile
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
-from napari_landmarker.engine.errors import AnnotationError, ProjectError
+from napari_landmarker.engine.errors import AnnotationError, ImageError, ProjectError
+from napari_landmarker.engine.geometry import Grid
 from napari_landmarker.engine.io import read_landmarks, write_landmarks
 from napari_landmarker.engine.io.renaming import done_in_file, renamed_file
 from napari_landmarker.engine.landmarks import LandmarkSet
@@ -20,17 +22,25 @@ from napari_landmarker.engine.schema import LandmarkSchema
 Progress = Callable[[int, int], None]
 
 
-def annotated_in(project: Project, names: Iterable[str]) -> dict[str, int]:
+def annotated_in(project: Project, names: Iterable[str], progress: Progress | None = None) -> dict[str, int]:
     """In how many images each landmark is placed or said to be absent, by any rater.
+
+    Args:
+        project: the project.
+        names: the landmarks.
+        progress: called as the files are read.
 
     Raises:
         AnnotationError: if an annotation file cannot be read.
     """
     wanted, known = tuple(names), project.schema.names
     found: dict[str, set[str]] = {name: set() for name in wanted}
-    for path in _files(project, "annotations"):
+    files = _files(project, "annotations")
+    for number, path in enumerate(files, start=1):
         for name in done_in_file(path, known) & found.keys():
             found[name].add(path.name)
+        if progress is not None:
+            progress(number, len(files))
     return {name: len(found[name]) for name in wanted}
 
 
@@ -39,6 +49,8 @@ def change_schema(
     new: LandmarkSchema,
     renamed: Mapping[str, str] | None = None,
     progress: Progress | None = None,
+    *,
+    removed: Collection[str] = (),
 ) -> None:
     """Give a project other landmarks; its annotations, of all raters, and predictions follow.
 
@@ -50,12 +62,14 @@ def change_schema(
         new: the new landmarks.
         renamed: old names with their new ones; names may change places.
         progress: called as the files are read.
+        removed: landmarks that lose their points although another one takes their name.
 
     Raises:
-        AnnotationError: if a landmark is renamed that there is not, or to one there is not, or a file is damaged.
+        AnnotationError: if a landmark is renamed that there is not, or to one there is not, or to one that stays, or a
+            file is damaged.
         ProjectError: if the files cannot be written.
     """
-    changes = _changes(project.schema, new, renamed or {})
+    changes = _changes(project.schema, new, renamed or {}, removed)
     names = project.schema.names
 
     def files() -> Iterator[tuple[Path, bytes]]:
@@ -73,6 +87,8 @@ def change_schema(
 def set_spacing(project: Project, case_ids: Iterable[str], spacing: Sequence[float] | None) -> None:
     """Say how many millimetres a pixel is; landmarks keep their place in the image.
 
+    Of pictures, whose annotations are in pixels, nothing is read, however many they are.
+
     Args:
         project: the project.
         case_ids: for which images.
@@ -80,28 +96,25 @@ def set_spacing(project: Project, case_ids: Iterable[str], spacing: Sequence[flo
 
     Raises:
         GeometryError: if it is not one positive number for each dimension.
-        LandmarkerError: if an image or annotation cannot be read, or the files cannot be written.
+        LandmarkerError: if a volume or its annotations cannot be read, or the files cannot be written.
     """
     ids = tuple(dict.fromkeys(case_ids))
     said = None if spacing is None else tuple(float(value) for value in spacing)
     changed = {case_id: project.case(case_id).model_copy(update={"spacing": said}) for case_id in ids}
-    if said is not None:
-        for case_id in ids:
-            project.geometry(case_id).grid.with_spacing(said)
+    if said is not None and ids:
+        _some_grid(project, ids).with_spacing(said)
     after = project.with_cases([changed.get(case.id, case) for case in project.cases])
 
     def files() -> Iterator[tuple[Path, bytes]]:
         with tempfile.TemporaryDirectory() as folder:
-            for case_id in ids:
+            for case_id in ids if ids and _some_grid(project, ids).ndim == 3 else ():
                 yield from _in_millimetres(project, after, case_id, Path(folder))
 
     project.rewrite(files(), cases=after.cases)
 
 
 def _in_millimetres(before: Project, after: Project, case_id: str, folder: Path) -> Iterator[tuple[Path, bytes]]:
-    """The files of a volume, which are in millimetres where its spacing is known; those of a picture are in pixels."""
-    if before.geometry(case_id).grid.ndim == 2:
-        return
+    """The files of a volume, which are in millimetres where its spacing is known."""
     grid = after.geometry(case_id).grid
     if grid == before.geometry(case_id).grid:
         return
@@ -115,12 +128,23 @@ def _in_millimetres(before: Project, after: Project, case_id: str, folder: Path)
         yield path, copy.read_bytes()
 
 
-def _changes(old: LandmarkSchema, new: LandmarkSchema, renamed: Mapping[str, str]) -> dict[str, str | None]:
+def _some_grid(project: Project, case_ids: Sequence[str]) -> Grid:
+    """The grid of one of these images, as all have as many dimensions; ImageError if none can be read."""
+    for case_id in case_ids:
+        with suppress(ImageError):
+            return project.geometry(case_id).grid
+    return project.geometry(case_ids[0]).grid
+
+
+def _changes(
+    old: LandmarkSchema, new: LandmarkSchema, renamed: Mapping[str, str], removed: Collection[str]
+) -> dict[str, str | None]:
     """What becomes of the landmarks that do not simply stay."""
     for before, after in renamed.items():
         if before not in old.names or after not in new.names:
             raise AnnotationError(f"'{before}' cannot become '{after}': both must be landmarks, of before and after.")
-    changes = {name: renamed.get(name, name if name in new.names else None) for name in old.names}
+    kept = set(new.names).difference(removed)
+    changes = {name: renamed.get(name, name if name in kept else None) for name in old.names}
     targets = Counter(name for name in changes.values() if name is not None)
     twice = next((name for name, count in targets.items() if count > 1), None)
     if twice is not None:

@@ -117,7 +117,7 @@ def _confidence(read: _Read) -> list[ReviewItem]:
         scores = {name: score for name, score in scores.items() if np.isfinite(score)}
         if scores:
             name = min(scores, key=lambda n: scores[n])
-            reason = f"The model is least certain of '{name}' here: its confidence is {scores[name]:.2f} of 1."
+            reason = f"Of this image's points the model is least sure of '{name}': {scores[name]:.0%}."
             severity = float(np.clip(1 - scores[name], 0, 1))
             items.append(ReviewItem(case_id, name, ReviewKind.CONFIDENCE, reason, severity))
     return items

@@ -89,6 +89,8 @@ class SessionEditing(SessionCore):
 
     def _may(self, name: str) -> bool:
         """Whether a landmark may be changed; tells why not."""
+        if self._refuses_all():
+            return False
         sentence = self.editable(name)
         if sentence is not None:
             self.refused.emit(sentence)
@@ -114,12 +116,11 @@ class SessionEditing(SessionCore):
         return True
 
     def _refuses_all(self) -> bool:
-        """Whether nothing may be written, as another window has the project; tells so."""
-        if self.project is not None and self.lock_owner is None:
-            self._check_lock()
-        if self.lock_owner is not None:
-            self.refused.emit(self.lock_owner)
-        return self.lock_owner is not None
+        """Whether nothing may be written, as another window has the project or changed it; tells so."""
+        sentence = self._refusal()
+        if sentence is not None:
+            self.refused.emit(sentence)
+        return sentence is not None
 
     def _travel(self, step: Step | None, note: Callable[[], None]) -> None:
         """Apply a step of the history, in sight: a step of one other case opens that case first."""
@@ -144,9 +145,8 @@ class SessionEditing(SessionCore):
             if edit.case_id == self.case_id:
                 self.annotations = landmarks
                 self._refresh_shown()
-        known = self.conflicts
-        error = self._save()
-        if error is not None and self.conflicts == known:  # a new conflict was told by its own signal
+        error = self._flush()
+        if error is not None:
             self.failed.emit(str(error))
 
     def _annotations_of(self, case_id: str) -> LandmarkSet:

@@ -16,6 +16,11 @@ from napari_landmarker.state.prediction import PredictionLike
 class SessionPredicting(SessionPlacing):
     """What models say, kept apart from what persons say."""
 
+    @property
+    def hidden_predictions(self) -> dict[str, frozenset[str]]:
+        """By case, the landmarks whose prediction the rater took away, as they are now."""
+        return {} if self._work is None else dict(self._work.hidden)
+
     def set_model(self, name: str | None) -> None:
         """Choose the active model, or none: its saved predictions are shown, hidden ones of it included.
 

@@ -11,8 +11,8 @@ import psutil
 
 from napari_landmarker.engine.errors import LandmarkerError
 from napari_landmarker.engine.io.image import Image
+from napari_landmarker.engine.io.stamp import Stamp, stamp_of
 from napari_landmarker.engine.project import Project
-from napari_landmarker.state.progress import Stamp, stamp_of
 
 #: Share of the computer's memory that images read ahead may take.
 _SHARE = 1 / 8

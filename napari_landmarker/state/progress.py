@@ -10,23 +10,12 @@ from typing import Any
 
 from napari_landmarker.engine.errors import ProjectError
 from napari_landmarker.engine.io.atomic import read_json, write_json
+from napari_landmarker.engine.io.stamp import Stamp
 from napari_landmarker.engine.landmarks import LandmarkSet
 
 PROGRESS_FILE = ".progress.json"
 #: So many cases, and a quarter of all, are counted anew before the file is written again.
 _LEAST_NEWS = 64
-
-#: When a file was changed and its size in bytes; None where there is no file.
-Stamp = tuple[int, int] | None
-
-
-def stamp_of(path: Path) -> Stamp:
-    """What tells that a file was changed since; None where it is not there."""
-    try:
-        known = path.stat()
-    except OSError:
-        return None
-    return known.st_mtime_ns, known.st_size
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from pathlib import Path, PurePosixPath
 
 from napari_landmarker.engine.errors import LandmarkerError, ProjectError
@@ -61,12 +61,26 @@ class SessionProject(SessionRaters):
         Raises:
             LandmarkerError: if annotations cannot be read, or are not saved yet.
         """
+        return self.count_annotated(names)(lambda done, total: None)
+
+    def count_annotated(self, names: Iterable[str]) -> Callable[[Progress], dict[str, int]]:
+        """As `annotated_in`, as a function for any thread that is told how to report its progress.
+
+        Raises:
+            LandmarkerError: if annotations are not saved yet.
+        """
         project, _ = self._need_project()
         self._need_saved()
-        return annotated_in(project, names)
+        wanted = tuple(names)
+        return lambda progress: annotated_in(project, wanted, progress)
 
     def change_schema(
-        self, new: LandmarkSchema, renamed: Mapping[str, str] | None = None, progress: Progress | None = None
+        self,
+        new: LandmarkSchema,
+        renamed: Mapping[str, str] | None = None,
+        progress: Progress | None = None,
+        *,
+        removed: Collection[str] = (),
     ) -> None:
         """Give the project other landmarks; the annotations of all raters and all predictions follow.
 
@@ -77,6 +91,7 @@ class SessionProject(SessionRaters):
             new: the new landmarks.
             renamed: old names with their new ones.
             progress: called as the files are read.
+            removed: landmarks that lose their points although another one takes their name.
 
         Raises:
             LandmarkerError: if the new landmarks do not fit or a file cannot be read or written; nothing changes then.
@@ -85,18 +100,10 @@ class SessionProject(SessionRaters):
         if new.instances > 1:
             raise ProjectError("This window edits one point for each landmark: use the command line for several.")
         self._need_saved()
-        had_edits = any(work.history.to_undo or work.history.to_redo for work in self._works.values())
-        self._whole(lambda: change_schema(project, new, renamed, progress))
-        case_id, current = self.case_id, (renamed or {}).get(self.current or "", self.current)
-        self._works.clear()
-        self._leave_case()
-        self.schema_changed.emit()
-        self.project_changed.emit()
-        self._open_again(case_id)
-        if self.shown is not None and current in self.names and not self.shown.status_of(current).has_point:
-            self.set_current(current)
-        if had_edits:
-            self.told.emit("The landmarks of the project were changed: what was done before can no longer be undone.")
+        self._whole(lambda: change_schema(project, new, renamed, progress, removed=removed))
+        for work in self._works.values():
+            work.store.read_anew()
+        self._show_anew((renamed or {}).get(self.current or "", self.current), other_landmarks=True)
 
     def example(self, name: str) -> Path | None:
         """The picture that shows where a landmark lies, where there is one."""
@@ -108,12 +115,6 @@ class SessionProject(SessionRaters):
 
     # ---- inside
 
-    def _need_saved(self) -> None:
-        """Make sure that all annotations are on disk, where they are about to be read or changed as files."""
-        error = self._save()
-        if error is not None:
-            raise ProjectError(f"Not all annotations are saved yet, so this has to wait: {error}") from error
-
     def _whole(self, change: Callable[[], None]) -> None:
         """Make a change of many files; where the disk fails in the middle, nothing is written until it is finished."""
         project, _ = self._need_project()
@@ -123,15 +124,3 @@ class SessionProject(SessionRaters):
             if is_unfinished(project.root):
                 self._set_owner(str(error))
             raise
-
-    def _open_again(self, case_id: str | None) -> None:
-        """Open a case that was open; where that fails now, no case is open, and told."""
-        if case_id is None:
-            return
-        try:
-            self.open_case(case_id)
-        except LandmarkerError as error:
-            self._leave_case()
-            self.case_changed.emit()
-            self._emit_rest()
-            self.failed.emit(str(error))

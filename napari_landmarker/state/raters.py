@@ -34,11 +34,14 @@ class SessionRaters(SessionClipboard):
     def set_rater(self, name: str) -> None:
         """Let somebody else annotate, or somebody new; each has annotations and a history of edits of their own.
 
+        Who leaves has everything saved, so that nobody is asked to decide about the annotations of another person.
+
         Raises:
-            LandmarkerError: for a name that no folder can have, or if the open case cannot be read or the choice cannot
-                be kept; the rater stays the same then.
+            LandmarkerError: for a name that no folder can have, or if annotations are not saved yet, the open case
+                cannot be read or the choice cannot be kept; the rater stays the same then.
         """
-        project, _ = self._need_project()
+        project, _ = self._need_project() if self.read_only else self._need_writable()
+        self._need_saved()
         before, name = project.rater, name.strip()
         if name == before:
             return

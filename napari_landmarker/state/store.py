@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from napari_landmarker.engine.errors import AnnotationError, LandmarkerError
+from napari_landmarker.engine.io.stamp import Stamp, stamp_of
 from napari_landmarker.engine.landmarks import LandmarkSet
 from napari_landmarker.engine.project import Project
-from napari_landmarker.state.progress import Counts, ProgressCache, Stamp, stamp_of
+from napari_landmarker.state.progress import Counts, ProgressCache
 
 
 class AnnotationStore:
@@ -42,6 +43,11 @@ class AnnotationStore:
             return self._unsaved[case_id]
         return self._read(case_id)
 
+    def changed_by_others(self, case_id: str) -> bool:
+        """Whether there is a file that is not the one last read or written; nothing is lost where there is none."""
+        stamp = self._stamp(case_id)
+        return stamp is not None and case_id in self._seen and stamp != self._seen[case_id]
+
     def put(self, case_id: str, landmarks: LandmarkSet) -> None:
         """Take new annotations of a case; `flush` writes them."""
         self._unsaved[case_id] = landmarks
@@ -54,7 +60,7 @@ class AnnotationStore:
             if case_id in self._conflicts:
                 continue
             try:
-                if self._changed_by_others(case_id):
+                if self.changed_by_others(case_id):
                     self._conflicts[case_id] = None
                     continue
                 self._project.save_annotations(case_id, landmarks, self.rater)
@@ -110,6 +116,21 @@ class AnnotationStore:
         for case_id in case_ids:
             self._seen.pop(case_id, None)
 
+    def read_anew(self) -> tuple[str, ...]:
+        """Count anew, in the landmarks of the project as they are now; what is not on disk yet stays, as far as it can.
+
+        Returns:
+            What had to be dropped, as the project has no such landmarks any more: ``"'landmark' in 'case'"``.
+        """
+        names, lost = self._project.schema.names, []
+        self._cache = None
+        self._counts.clear()
+        for case_id, landmarks in list(self._unsaved.items()):
+            self.put(case_id, landmarks.reordered(names))
+            done = zip(landmarks.names, landmarks.by_person, strict=True)
+            lost += [f"'{name}' in '{case_id}'" for name, by_person in done if by_person and name not in names]
+        return tuple(lost)
+
     def close(self) -> None:
         """Keep the counts for the next time."""
         if self._cache is not None:
@@ -130,11 +151,6 @@ class AnnotationStore:
 
     def _stamp(self, case_id: str) -> Stamp:
         return stamp_of(self._project.annotation_path(case_id, self.rater))
-
-    def _changed_by_others(self, case_id: str) -> bool:
-        """Whether there is a file that is not the one last read or written; nothing is lost where there is none."""
-        stamp = self._stamp(case_id)
-        return stamp is not None and case_id in self._seen and stamp != self._seen[case_id]
 
     def _progress(self) -> ProgressCache:
         if self._cache is None:

@@ -20,3 +20,8 @@ class Work:
         self.store = AnnotationStore(project, rater)
         self.history = History()
         self.hidden: dict[str, frozenset[str]] = {}
+
+    def forget_edits(self) -> None:
+        """Let nothing be undone any more: the landmarks are other ones."""
+        self.history.clear()
+        self.hidden.clear()

@@ -11,12 +11,11 @@ from synthetic import make_project
 from napari_landmarker.engine.errors import AnnotationError, GeometryError, ImageError, LandmarkerError, ProjectError
 from napari_landmarker.engine.exchange import (
     create_project,
-    export_annotations,
-    export_table,
     merge,
     parse_schema,
     read_annotations,
 )
+from napari_landmarker.engine.exporting import export_annotations
 from napari_landmarker.engine.geometry import Grid
 from napari_landmarker.engine.landmarks import LandmarkSet, LandmarkStatus
 from napari_landmarker.engine.project import Project, Split, draw_splits
@@ -149,8 +148,8 @@ def test_annotations_come_in_from_labelme_and_csv_alike(tmp_path, folder):
 def test_what_was_exported_comes_in_again_unchanged(tmp_path):
     for ndim, fmt in ((2, "labelme"), (3, "slicer")):
         project, _ = make_project(tmp_path / str(ndim), ndim=ndim, count=6, missing=0.3, spacing=(0.7,) * ndim)
-        files = export_annotations(project, tmp_path / f"out{ndim}", fmt)
-        assert files == export_table(project, tmp_path / f"out{ndim}.csv")
+        files = export_annotations(project, tmp_path / f"out{ndim}", fmt).n_images
+        assert files == export_annotations(project, tmp_path / f"out{ndim}.csv").n_images
         assert files == sum(project.annotations(c.id).placed.any() for c in project.cases)
         for source in (tmp_path / f"out{ndim}", tmp_path / f"out{ndim}.csv"):
             for case_id, landmarks in read_annotations(project, source).items():
@@ -158,7 +157,7 @@ def test_what_was_exported_comes_in_again_unchanged(tmp_path):
                 np.testing.assert_allclose(landmarks.points, own.points, atol=1e-6)
                 np.testing.assert_array_equal(landmarks.status, own.status)
         other = "slicer" if fmt == "labelme" else "labelme"
-        with pytest.raises(AnnotationError, match="images"):
+        with pytest.raises(AnnotationError, match=f"has points in {ndim}D"):
             export_annotations(project, tmp_path / "no", other)
 
 
@@ -263,11 +262,11 @@ def test_what_was_exported_tells_images_of_one_name_apart(tmp_path):
     project = create_project(tmp_path / "p", SCHEMA, images)
     for number, case in enumerate(project.cases):
         project.save_annotations(case.id, project.annotations(case.id).with_point("tip", (number, 2)))
-    assert export_table(project, tmp_path / "t.csv") == 2
+    assert export_annotations(project, tmp_path / "t.csv").n_images == 2
     assert [line.split(",")[0] for line in (tmp_path / "t.csv").read_text().splitlines()[1::2]] == [
         "left/x.png", "right/x.png",
     ]  # fmt: skip
-    assert export_annotations(project, tmp_path / "lm", "labelme") == 2
+    assert export_annotations(project, tmp_path / "lm", "labelme").n_images == 2
     for source in (tmp_path / "t.csv", tmp_path / "lm"):
         read = read_annotations(project, source)
         assert [read[case.id].point("tip").tolist() for case in project.cases] == [[0, 2], [1, 2]]

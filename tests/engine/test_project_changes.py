@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import json
-import random
+import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import numpy as np
@@ -73,7 +72,10 @@ def test_names_change_places_and_files_of_all_raters_and_models_follow(project: 
 
 
 def test_a_landmark_that_goes_takes_its_points_along_and_others_stay(project: Project) -> None:
-    assert annotated_in(project, NAMES) == {"A": 2, "B": 1, "C": 1}, "a prediction is no annotation"
+    told: list[tuple[int, int]] = []
+    counted = annotated_in(project, NAMES, lambda done, total: told.append((done, total)))
+    assert counted == {"A": 2, "B": 1, "C": 1}, "a prediction is no annotation"
+    assert told == [(1, 3), (2, 3), (3, 3)]
     change_schema(project, LandmarkSchema.from_names(("B", "new")), {"A": "new"})
     x, eva, y, _, predicted = everything(project)
     ndim = x.grid.ndim
@@ -84,12 +86,23 @@ def test_a_landmark_that_goes_takes_its_points_along_and_others_stay(project: Pr
     assert annotated_in(project, ("B", "new")) == {"B": 1, "new": 2}
 
 
+def test_a_landmark_takes_the_name_of_one_that_goes(project: Project) -> None:
+    before = everything(project)
+    change_schema(project, LandmarkSchema.from_names(("A", "C")), {"B": "A"}, removed={"A"})
+    for old, new in zip(before, everything(project), strict=True):
+        np.testing.assert_array_equal(new.point("A"), old.point("B"))
+        assert new.status_of("A") == old.status_of("B")
+        assert new.status_of("C") == old.status_of("C")
+    assert annotated_in(project, ("A", "C")) == {"A": 1, "C": 1}, "the points that were A's are gone"
+
+
 @pytest.mark.parametrize(
     ("names", "renamed", "words"),
     [
         (("A", "B"), {"nobody": "A"}, "'nobody' cannot become 'A'"),
         (("A", "B"), {"A": "Z"}, "'A' cannot become 'Z'"),
         (("A", "B"), {"A": "B"}, "Two landmarks would be called 'B'"),
+        (("B", "C"), {"A": "B"}, "Two landmarks would be called 'B'"),
     ],
 )
 def test_names_that_do_not_fit_change_nothing(
@@ -152,42 +165,76 @@ def test_a_change_cut_off_while_moving_is_finished_by_opening(
 
 
 CHANGE = """
-import sys
+import json, os, signal, sys
 from napari_landmarker.engine.project import Project
 from napari_landmarker.engine.project_changes import change_schema
-from napari_landmarker.engine.schema import LandmarkSchema
-project = Project.open(sys.argv[1])
-print("ready", flush=True)
-while True:
-    for names, renamed in ((("A", "B", "C"), {"B": "A", "A": "B"}),):
-        change_schema(project, LandmarkSchema.from_names(names), renamed)
+left, real = int(sys.argv[1]), os.replace
+def replace(source, target):
+    global left
+    if not left:
+        os.kill(os.getpid(), signal.SIGKILL)
+    left -= 1
+    real(source, target)
+project = Project.open(sys.argv[2])
+os.replace = replace
+change_schema(project, project.schema, json.loads(sys.argv[3]), removed=sys.argv[4:])
 """
+BEFORE = (1.0, 2.0, 3.0)
 
 
-def test_killed_at_any_moment_the_project_is_the_old_or_the_new_one(tmp_path: Path) -> None:
-    images = [tmp_path / f"{number}.npy" for number in range(8)]
+@pytest.mark.parametrize(
+    ("renamed", "removed", "after"),
+    [({"B": "A", "A": "B"}, (), (2.0, 1.0, 3.0)), ({"B": "A", "C": "B"}, ("A",), (2.0, 3.0, 0.0))],
+    ids=["names change places", "names of those that go are taken"],
+)
+def test_killed_at_any_moment_the_project_is_the_old_or_the_new_one(
+    tmp_path: Path, renamed: dict[str, str], removed: tuple[str, ...], after: tuple[float, ...]
+) -> None:
+    """Killed before one file after the other is put in its place: the names change in all files or in none."""
+    images = [tmp_path / f"{number}.npy" for number in range(3)]
     for image in images:
         np.save(image, np.zeros((20, 30), np.uint8))
     project = create_project(tmp_path / "project", LandmarkSchema.from_names(NAMES), images)
-    for case in project.cases:
-        project.save_annotations(case.id, said(project, case.id, {"A": (1, 1), "B": (2, 2)}))
-    chance, seen = random.Random(0), set()
-    for _ in range(6):
-        pipe = subprocess.PIPE
-        process = subprocess.Popen([sys.executable, "-c", CHANGE, str(project.root)], stdout=pipe, text=True)
-        assert process.stdout.readline() == "ready\n"
-        time.sleep(chance.uniform(0.0, 0.15))
-        process.kill()
-        process.wait()
-        process.stdout.close()
+    seen = []
+    for done in range(30):
+        for case in project.cases:
+            project.save_annotations(case.id, said(project, case.id, {"A": (1, 1), "B": (2, 2), "C": (3, 3)}))
+        arguments = [str(done), str(project.root), json.dumps(renamed), *removed]
+        ended = subprocess.run([sys.executable, "-c", CHANGE, *arguments], check=False).returncode
         fresh = Project.open(project.root)
-        found = {tuple(fresh.annotations(case.id).points[:2, 0]) for case in fresh.cases}
-        assert found in ({(1.0, 2.0)}, {(2.0, 1.0)}), "the names change places in all files or in none"
-        seen |= found
-    assert seen == {(1.0, 2.0), (2.0, 1.0)}
+        found = {tuple(np.nan_to_num(fresh.annotations(case.id).points[:, 0])) for case in fresh.cases}
+        assert len(found) == 1
+        seen += found
+        if ended == 0:
+            break
+        assert ended == -signal.SIGKILL
+    assert ended == 0
+    assert len(seen) > len(images)
+    assert seen[0] == BEFORE
+    assert seen[-1] == after
+    assert seen == sorted(seen, key=(BEFORE, after).index), "first the old one, from some moment on the new one"
 
 
 # ---- spacing
+
+
+def test_pictures_are_calibrated_without_reading_them_however_many_they_are(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    images = [tmp_path / f"{number}.npy" for number in range(3)]
+    for image in images:
+        np.save(image, np.zeros((20, 30), np.uint8))
+    project = create_project(tmp_path / "project", LandmarkSchema.from_names(NAMES), images)
+    project.save_annotations("1", said(project, "1", {"A": (1.25, 2)}))
+    images[0].unlink()
+    read = []
+    fresh, real = Project.open(project.root), Project.geometry
+    monkeypatch.setattr(Project, "geometry", lambda self, case_id: read.append(case_id) or real(self, case_id))
+    set_spacing(fresh, [case.id for case in fresh.cases], (0.5, 0.25))
+    assert set(read) == {"0", "1"}, "one that is gone hinders none, and one tells how many dimensions all have"
+    assert [case.spacing for case in Project.open(project.root).cases] == [(0.5, 0.25)] * 3
+    found = Project.open(project.root).annotations("1")
+    assert (found.grid.spacing, found.point("A").tolist()) == ((0.5, 0.25), [1.25, 2])
 
 
 def test_a_spacing_said_later_leaves_every_point_in_its_pixel(project: Project) -> None:

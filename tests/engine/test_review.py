@@ -120,7 +120,7 @@ def test_the_least_certain_landmark_of_each_image_comes_first(project: Project) 
     assert [(i.case_id, i.landmark) for i in items] == [("9", "chin"), ("8", "nose"), ("7", "crown")]
     assert {i.kind for i in items} == {ReviewKind.CONFIDENCE}
     assert items[1].severity == pytest.approx(0.69)
-    assert items[1].reason == "The model is least certain of 'nose' here: its confidence is 0.31 of 1."
+    assert items[1].reason == "Of this image's points the model is least sure of 'nose': 31%."
     assert told[-1] == (10, 10)
 
 

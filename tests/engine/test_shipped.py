@@ -139,3 +139,8 @@ def test_what_ships_finds_the_landmarks_of_sample_images_it_never_saw(tmp_path, 
     assert evaluation.overall.missed == 0
     assert evaluation.overall.median < most
     assert np.isfinite(evaluation.errors()).all()
+    assert evaluation.coverage is not None, evaluation.uncovered
+    points = evaluation.coverage.points
+    assert points.whole == 0
+    assert points.covered >= 0.8 * points.n
+    assert evaluation.left_out == ""

@@ -14,6 +14,7 @@ import pytest
 from results import on_disk, result, words
 
 from napari_landmarker.engine.errors import LandmarkerError, ProjectError
+from napari_landmarker.engine.io.atomic import this_host
 from napari_landmarker.engine.landmarks import LandmarkSet
 from napari_landmarker.engine.project import Project, Split
 from napari_landmarker.state import lock
@@ -290,3 +291,26 @@ def test_another_raters_landmarks_are_seen_beside_and_follow_the_case(session: S
     assert (session.other, len(failed)) == (None, 1)
     session.close_project()
     assert (session.other_rater, session.rater, session.raters) == (None, "", ())
+
+
+# ---- what a killed program left behind
+
+
+def test_half_written_files_are_removed_by_who_writes_in_the_project_and_by_nobody_else(session: Session) -> None:
+    root = session.project.root
+    with subprocess.Popen([sys.executable, "-c", ""]) as process:
+        pass
+    half = root / "annotations" / session.rater / f".x.json.{this_host()}-{process.pid}-abcdefgh.tmp"
+    half.parent.mkdir(parents=True, exist_ok=True)
+    half.write_bytes(b"half")
+    second = Session()
+    second.open_project(Project.open(root))
+    assert second.read_only
+    assert half.exists(), "who only looks at a project changes nothing in it"
+    second.take_over()
+    assert not half.exists()
+    half.write_bytes(b"half")
+    second.close_project()
+    session.close_project(discard=True)
+    session.open_project(Project.open(root))
+    assert not half.exists()
