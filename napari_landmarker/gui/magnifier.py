@@ -8,13 +8,14 @@ import numpy as np
 import numpy.typing as npt
 from napari.viewer import Viewer
 from qtpy.QtCore import QEvent, QObject, QPointF, QRectF, Qt
-from qtpy.QtGui import QColor, QFont, QImage, QPainter, QPaintEvent, QPen
+from qtpy.QtGui import QColor, QFont, QPainter, QPaintEvent, QPen
 from qtpy.QtWidgets import QWidget
 
 from napari_landmarker.engine.geometry import FloatArray
 from napari_landmarker.gui.layers import CaseLayers
 from napari_landmarker.gui.links import follow
 from napari_landmarker.gui.looks import shortened
+from napari_landmarker.gui.slice_picture import drawn_pixels, picture
 from napari_landmarker.gui.view_tools import ViewTools
 from napari_landmarker.state.session import Session
 
@@ -147,24 +148,16 @@ class Magnifier(QWidget):
         pixels = np.asarray(image.array[tuple(where)])
         if axes[0] > axes[1]:
             pixels = pixels.swapaxes(0, 1)
-        if image.is_color:
-            top = float(np.iinfo(pixels.dtype).max) if np.issubdtype(pixels.dtype, np.integer) else 1.0
-            return (np.clip(pixels[..., :3] / top, 0, 1) * 255).astype(np.uint8), start
-        low, high = layer.contrast_limits
-        grey = (pixels.astype(np.float32) - low) / max(high - low, 1e-12)
-        return (np.clip(np.nan_to_num(grey), 0, 1) * 255).astype(np.uint8), start
+        return drawn_pixels(pixels, image, layer), start
 
     def _paint_pixels(self, painter: QPainter) -> None:
         pixels, start = self.patch()
         if pixels.size == 0:
             return
-        pixels = np.ascontiguousarray(pixels)
         height, width = pixels.shape[:2]
-        kind = QImage.Format.Format_RGB888 if pixels.ndim == 3 else QImage.Format.Format_Grayscale8
-        picture = QImage(pixels.tobytes(), width, height, pixels.strides[0], kind)
         top, left = self._on_widget(start - 0.5)
         down, across = self.factor
-        painter.drawImage(QRectF(left, top, width * across, height * down), picture)
+        painter.drawImage(QRectF(left, top, width * across, height * down), picture(pixels))
 
     def _paint_points(self, painter: QPainter) -> None:
         project, seen = self.session.project, self.layers.seen

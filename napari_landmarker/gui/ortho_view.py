@@ -1,0 +1,301 @@
+"""`OrthoView`: one slice of a volume, with the landmarks on it and near it, and the lines where the others cut it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import numpy.typing as npt
+from qtpy.QtCore import QEvent, QPointF, QRectF, QSize, Qt
+from qtpy.QtGui import (
+    QColor,
+    QEnterEvent,
+    QFocusEvent,
+    QImage,
+    QKeyEvent,
+    QMouseEvent,
+    QPainter,
+    QPaintEvent,
+    QPen,
+    QWheelEvent,
+)
+from qtpy.QtWidgets import QSizePolicy, QWidget
+
+from napari_landmarker.engine.geometry import FloatArray
+from napari_landmarker.gui.landmark_actions import GRAB_PX
+from napari_landmarker.gui.layers import CURRENT_FACTOR
+from napari_landmarker.gui.looks import shortened
+from napari_landmarker.gui.near_layer import nearness
+from napari_landmarker.gui.ortho_marks import paint_mark, write
+from napari_landmarker.gui.ortho_names import ends, plane_name
+from napari_landmarker.gui.slice_picture import drawn_pixels, picture
+
+if TYPE_CHECKING:
+    from napari_landmarker.gui.ortho_views import OrthoViews
+
+#: A press that moves no further than this is a click, in screen pixels.
+_CLICK_PX = 3.0
+#: The colour of each axis' slices: of the title of their view, and of their lines in the others.
+_COLORS = ("#e69f00", "#56b4e9", "#00b482")
+#: Half of the gap in the middle of the lines, in screen pixels.
+_GAP = 12.0
+
+
+class OrthoView(QWidget):
+    """The slice across one axis at which the crosshair stands.
+
+    A click places and a drag moves a landmark as on the main canvas, on this slice, and takes the crosshair along. The
+    right button moves the crosshair alone, the wheel and the keys left and right go through the slices, with Ctrl the
+    wheel zooms; a drag beside the points moves the picture.
+
+    Args:
+        axis: index of the axis across which it is cut.
+        views: all three.
+    """
+
+    def __init__(self, axis: int, views: OrthoViews) -> None:
+        super().__init__(views)
+        self.axis = axis
+        self.views = views
+        self.row, self.column = (other for other in range(3) if other != axis)
+        self._pixels: tuple[object, QImage] | None = None
+        self._held: tuple[str, FloatArray] | None = None
+        self._press: QPointF | None = None
+        self._moved = False
+        self._steps = 0.0
+        self.setMouseTracking(True)
+        self.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+        self.setCursor(Qt.CursorShape.CrossCursor)
+        self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Expanding)
+        self.setMinimumSize(self.fontMetrics().height() * 8, self.fontMetrics().height() * 8)
+        self.setAccessibleName(f"Slice {axis + 1} of three")
+
+    def sizeHint(self) -> QSize:
+        """Called by Qt."""
+        return QSize(*(self.fontMetrics().height() * 16,) * 2)
+
+    # ---- where things are
+
+    @property
+    def slice(self) -> int:
+        """The index of the slice that is shown."""
+        return int(np.round(self.views.cross[self.axis]))
+
+    @property
+    def flipped(self) -> bool:
+        """Whether the first row is drawn at the bottom: where it is known that the last is nearest to the head."""
+        return self.row == 0 and self.views.oriented
+
+    @property
+    def title(self) -> str:
+        """Which slice it is; its number is that of the slider, which counts from 0."""
+        return f"{plane_name(self.views.image, self.axis)}  {self.slice} / {self.views.shape[self.axis] - 1}"
+
+    @property
+    def scale(self) -> FloatArray:
+        """Screen pixels for a pixel of the image, down and across; negative where it is drawn upside down."""
+        axes = [self.row, self.column]
+        size = self.views.shape[axes] * self.views.spacing[axes]
+        fit = min(np.array([self.height(), self.width()]) / size) * 0.98
+        sign = np.array([-1.0 if self.flipped else 1.0, 1.0])
+        return np.asarray(sign * self.views.spacing[axes] * fit * self.views.zoom)
+
+    def to_widget(self, index: npt.ArrayLike) -> QPointF:
+        """Where index coordinates ``(3,)`` lie on the widget."""
+        away = np.asarray(index, dtype=np.float64) - self.views.centre
+        down, across = away[[self.row, self.column]] * self.scale
+        return QPointF(self.width() / 2 + across, self.height() / 2 + down)
+
+    def to_index(self, position: QPointF) -> FloatArray:
+        """Index coordinates ``(3,)`` of a place on the widget, on the slice that is shown."""
+        index = np.array(self.views.centre)
+        away = np.array([position.y() - self.height() / 2, position.x() - self.width() / 2]) / self.scale
+        index[[self.row, self.column]] += away
+        index[self.axis] = self.slice
+        return index
+
+    def name_near(self, position: QPointF) -> str | None:
+        """The landmark of this slice that is drawn under the mouse."""
+        names, points = self.views.placed()
+        here = np.flatnonzero(np.abs(points[:, self.axis] - self.slice) <= 0.5)
+        if len(here) == 0:
+            return None
+        axes = [self.row, self.column]
+        away = (points[np.ix_(here, axes)] - self.to_index(position)[axes]) * self.scale
+        distance = np.hypot(*away.T)
+        nearest = int(distance.argmin())
+        return names[here[nearest]] if distance[nearest] <= GRAB_PX else None
+
+    # ---- mouse
+
+    def mousePressEvent(self, event: QMouseEvent) -> None:
+        """Called by Qt: take hold of a point, or of the picture."""
+        self._press, self._moved, self._held = event.position(), False, None
+        if event.button() == Qt.MouseButton.RightButton:
+            self.views.look_at(self.to_index(event.position()))
+        elif event.button() == Qt.MouseButton.LeftButton and not event.modifiers():
+            name = self.name_near(event.position())
+            if name is not None:
+                self._held = (name, self.views.point(name) - self.to_index(event.position()))
+
+    def mouseDoubleClickEvent(self, event: QMouseEvent) -> None:
+        """Called by Qt: the second of two quick clicks places nothing, as on the main canvas."""
+        event.accept()
+
+    def mouseMoveEvent(self, event: QMouseEvent) -> None:
+        """Called by Qt."""
+        position, buttons = event.position(), event.buttons()
+        self.views.hover(self, position)
+        if self._press is None:
+            return
+        away = position - self._press
+        self._moved = self._moved or float(np.hypot(away.x(), away.y())) > _CLICK_PX
+        if buttons & Qt.MouseButton.RightButton:
+            self.views.look_at(self.to_index(position))
+        elif self._held is not None and self._moved:
+            name, grip = self._held
+            self.views.preview(name, self.to_index(position) + grip)
+        elif self._moved and buttons:
+            shift = np.zeros(3)
+            shift[[self.row, self.column]] = np.array([away.y(), away.x()]) / self.scale
+            self._press = position
+            self.views.pan(shift)
+
+    def mouseReleaseEvent(self, event: QMouseEvent) -> None:
+        """Called by Qt: what was held is put down, and a click places."""
+        press, held, self._press, self._held = self._press, self._held, None, None
+        if press is None or event.button() != Qt.MouseButton.LeftButton:
+            return
+        if held is not None and self._moved:
+            self.views.move_landmark(held[0], self.to_index(event.position()) + held[1])
+        elif held is not None:
+            self.views.choose(held[0])
+        elif not self._moved and not event.modifiers():
+            self.views.place(self.to_index(press))
+
+    def drop(self) -> None:
+        """Let go of what the mouse holds, because another image is shown."""
+        self._press = self._held = None
+
+    def wheelEvent(self, event: QWheelEvent) -> None:
+        """Called by Qt: through the slices, or nearer."""
+        steps = event.angleDelta().y() / 120
+        if event.modifiers() & Qt.KeyboardModifier.ControlModifier:
+            self.views.zoom_by(1.2**steps)
+        else:
+            self._steps += steps
+            whole = int(self._steps)
+            self._steps -= whole
+            self._step(whole)
+        event.accept()
+
+    def keyPressEvent(self, event: QKeyEvent) -> None:
+        """Called by Qt: left and right go through the slices, as on the main canvas."""
+        step = {Qt.Key.Key_Left: -1, Qt.Key.Key_Right: 1}.get(Qt.Key(event.key()), 0)
+        if step:
+            self._step(step)
+        else:
+            super().keyPressEvent(event)
+
+    def focusInEvent(self, event: QFocusEvent) -> None:
+        """Called by Qt: the frame shows where the keys go."""
+        super().focusInEvent(event)
+        self.update()
+
+    def focusOutEvent(self, event: QFocusEvent) -> None:
+        """Called by Qt."""
+        super().focusOutEvent(event)
+        self.update()
+
+    def _step(self, count: int) -> None:
+        """Go on by so many slices."""
+        index = np.array(self.views.cross)
+        index[self.axis] = self.slice + count
+        self.views.look_at(index)
+
+    def enterEvent(self, event: QEnterEvent) -> None:
+        """Called by Qt: keys now mean what is under the mouse here."""
+        self.views.hover(self, event.position())
+
+    def leaveEvent(self, event: QEvent) -> None:
+        """Called by Qt."""
+        del event
+        self.views.left()
+
+    # ---- drawing
+
+    def paintEvent(self, event: QPaintEvent) -> None:
+        """Called by Qt."""
+        del event
+        painter = QPainter(self)
+        painter.fillRect(self.rect(), QColor("black"))
+        if self.views.ready:
+            self._paint_slice(painter)
+            painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+            self._paint_cross(painter)
+            self._paint_points(painter)
+            self._paint_words(painter)
+        if self.hasFocus():
+            painter.setBrush(Qt.BrushStyle.NoBrush)
+            painter.setPen(QPen(self.palette().highlight().color(), 2.0))
+            painter.drawRect(self.rect().adjusted(1, 1, -1, -1))
+        painter.end()
+
+    def _paint_slice(self, painter: QPainter) -> None:
+        first, last = np.full(3, -0.5), self.views.shape - 0.5
+        ends = QRectF(self.to_widget(first), self.to_widget(last)).normalized()
+        painter.setRenderHint(QPainter.RenderHint.SmoothPixmapTransform, bool(np.abs(self.scale).min() < 1))
+        painter.drawImage(ends, self._slice_picture())
+
+    def _slice_picture(self) -> QImage:
+        """The picture of the slice, made anew only if another one is to be seen."""
+        image, layer = self.views.image, self.views.layer
+        key = (image, self.slice, tuple(layer.contrast_limits), layer.gamma, layer.colormap.name, self.flipped)
+        if self._pixels is None or self._pixels[0] != key:
+            where: list[int | slice] = [slice(None)] * 3
+            where[self.axis] = self.slice
+            pixels = np.asarray(image.array[tuple(where)])
+            drawn = drawn_pixels(pixels[::-1] if self.flipped else pixels, image, layer)
+            self._pixels = (key, picture(drawn))
+        return self._pixels[1]
+
+    def _paint_cross(self, painter: QPainter) -> None:
+        middle = self.to_widget(self.views.cross)
+        lines = (
+            (self.row, QPointF(1, 0), self.width()),
+            (self.column, QPointF(0, 1), self.height()),
+        )
+        for axis, way, length in lines:
+            painter.setPen(QPen(QColor(_COLORS[axis]), 1.0))
+            for sign in (-1, 1):
+                painter.drawLine(middle + way * (sign * _GAP), middle + way * (sign * (length + _GAP)))
+
+    def _paint_points(self, painter: QPainter) -> None:
+        """Those of other slices first, faint and small; then those of this one, with their names."""
+        names, points = self.views.placed()
+        away = np.abs(points[:, self.axis] - self.slice)
+        share = nearness(away)
+        for row in sorted(np.flatnonzero((away <= 0.5) | (share > 0)), key=lambda row: -away[row]):
+            name, at, here = names[row], self.to_widget(points[row]), bool(away[row] <= 0.5)
+            factor = CURRENT_FACTOR if name == self.views.current else 1.0
+            radius = self.views.size_px / 2 * share[row] * factor
+            painter.setOpacity(1.0 if here else 0.6 * share[row])
+            paint_mark(painter, at, radius, self.views.look_of(name), here=here)
+            if here and self.views.names_visible:
+                write(painter, QPointF(at.x() + radius + 4, at.y() - radius), shortened(name), "white")
+        painter.setOpacity(1.0)
+
+    def _paint_words(self, painter: QPainter) -> None:
+        """Which slice it is, and where its borders lie in the patient."""
+        ascent, height = painter.fontMetrics().ascent(), painter.fontMetrics().height()
+        write(painter, QPointF(6, ascent + 4), self.title, _COLORS[self.axis])
+        top, bottom = ends(self.views.image, self.row)[:: -1 if self.flipped else 1]
+        left, right = ends(self.views.image, self.column)
+        wide = painter.fontMetrics().horizontalAdvance("M")
+        for letter, x, y in (
+            (top, (self.width() - wide) / 2, height + ascent + 4),
+            (bottom, (self.width() - wide) / 2, self.height() - height + ascent - 4),
+            (left, 6, (self.height() + ascent) / 2),
+            (right, self.width() - wide - 6, (self.height() + ascent) / 2),
+        ):
+            write(painter, QPointF(x, y), letter, "#dddddd")
