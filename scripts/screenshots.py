@@ -1,95 +1,61 @@
-"""Drive the real window and take the pictures of the documentation.
+"""Drive the real window as a person would, and take the pictures of the documentation.
 
-Usage: python scripts/screenshots.py [NAME ...]
+Usage: python scripts/screenshots.py [SCENE ...]
 
-Writes ``docs/images/<NAME>.png``; all pictures without a name. It needs a screen, or ``xvfb-run`` in front.
+Writes the pictures of the scenes into ``docs/images``; those of all scenes without a name. Each scene has a window and
+a process of its own. It needs a screen, or ``xvfb-run`` in front, and ends with 1 if a scene failed.
 """
 
 from __future__ import annotations
 
 import argparse
+import os
+import subprocess
+import sys
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
-import napari
-from model_pictures import MODEL_PICTURES
-from qtpy.QtTest import QTest
-from shell_pictures import SHELL_PICTURES
 
-from napari_landmarker.engine.datasets import SAMPLES, sample_project
-from napari_landmarker.engine.project import Project, Split
-from napari_landmarker.gui.open import dock
-from napari_landmarker.gui.widget import LandmarkerWidget
+def take(name: str) -> None:
+    """Play one scene in this process."""
+    with tempfile.TemporaryDirectory() as folder:
+        from pictures_stage import Stage
 
-IMAGES = Path(__file__).resolve().parent.parent / "docs" / "images"
-SIZE_PX = (1440, 900)
-
-
-def sample(ndim: int, folder: Path) -> Project:
-    """The sample project of a number of dimensions, in a folder of its own."""
-    return sample_project(SAMPLES[ndim], folder / f"{SAMPLES[ndim].name} study")
+        stage = Stage(Path(folder))
+        try:
+            scenes()[name](stage)
+        finally:
+            stage.close()
+    for path in stage.taken:
+        print(path.relative_to(path.parents[2]), flush=True)
 
 
-def start(widget: LandmarkerWidget, _: Path) -> None:
-    """What one sees first."""
-    widget.tabs.setCurrentIndex(0)
+def scenes() -> dict[str, Callable[..., None]]:
+    """All scenes by their names."""
+    from model_pictures import MODEL_SCENES
+    from place_pictures import PLACE_SCENES
+    from shell_pictures import SHELL_SCENES
 
-
-def window_2d(widget: LandmarkerWidget, folder: Path) -> None:
-    """A photograph while its second landmark is placed."""
-    project = sample(2, folder)
-    widget.open_project(project.root)
-    session = widget.session
-    session.open_case(project.cases_in(Split.TEST)[2].id)
-    session.remove(session.names[-1])
-
-
-def window_3d(widget: LandmarkerWidget, folder: Path) -> None:
-    """A volume with a landmark on the slice that is shown and one that cannot be seen."""
-    project = sample(3, folder)
-    widget.open_project(project.root)
-    session = widget.session
-    session.open_case(project.cases_in(Split.TEST)[1].id)
-    session.mark_absent(session.names[-1])
-    session.set_current(session.names[1])
-    widget.layers.bring_into_view(session.names[1])
-
-
-PICTURES: dict[str, Callable[[LandmarkerWidget, Path], None]] = {
-    "window_start": start,
-    "window_2d": window_2d,
-    "window_3d": window_3d,
-    **SHELL_PICTURES,
-    **MODEL_PICTURES,
-}
-
-
-def take(name: str, folder: Path) -> Path:
-    """Open a window, set the scene and take its picture."""
-    viewer = napari.Viewer(title="napari-landmarker", show_welcome_screen=False)
-    viewer.window.resize(*SIZE_PX)
-    widget = dock(viewer)
-    QTest.qWait(300)
-    PICTURES[name](widget, folder)
-    viewer.reset_view()
-    QTest.qWait(800)
-    IMAGES.mkdir(parents=True, exist_ok=True)
-    path = IMAGES / f"{name}.png"
-    viewer.window.screenshot(path, canvas_only=False, flash=False)
-    viewer.close()
-    return path
+    return {**SHELL_SCENES, **PLACE_SCENES, **MODEL_SCENES}
 
 
 def main() -> None:
-    """Take the pictures that are named, or all."""
+    """Play the scenes that are named, or all."""
+    # The window as it is for someone who never changed a setting; those of this computer stay as they are.
+    os.environ["NAPARI_CONFIG"] = ""
     parser = argparse.ArgumentParser(description="Take the pictures of the documentation.")
-    parser.add_argument("names", nargs="*", choices=[*PICTURES, []], help="which pictures; all by default")
-    names = parser.parse_args().names or list(PICTURES)
-    for name in names:
-        with tempfile.TemporaryDirectory() as folder:
-            path = take(name, Path(folder))
-        print(path.relative_to(IMAGES.parent.parent))
+    parser.add_argument("names", nargs="*", metavar="SCENE", help="which scenes; all by default")
+    names = parser.parse_args().names
+    unknown = [name for name in names if name not in scenes()]
+    if unknown:
+        parser.error(f"there is no scene {unknown[0]}: choose from {', '.join(scenes())}")
+    if len(names) == 1:
+        take(names[0])
+        return
+    failed = [name for name in names or scenes() if subprocess.run([sys.executable, __file__, name]).returncode]
+    if failed:
+        raise SystemExit(f"These scenes failed: {', '.join(failed)}.")
 
 
 if __name__ == "__main__":

@@ -1,23 +1,39 @@
-"""The scenes of `screenshots.py` that show what the window says when something is in the way."""
+"""The scenes of `screenshots.py` of the window itself: how one begins, and what it says when something is off."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from pathlib import Path
 
-from napari_landmarker.engine.datasets import SAMPLES, sample_project
+from pictures_stage import Stage
+
+from napari_landmarker.engine.datasets import SAMPLES
 from napari_landmarker.engine.project import Project
-from napari_landmarker.gui.widget import LandmarkerWidget
+from napari_landmarker.gui.project_dialog import ProjectDialog
 from napari_landmarker.state.session import Session
 
 
-def window_second(widget: LandmarkerWidget, folder: Path) -> None:
+def start(stage: Stage) -> None:
+    """What one sees first."""
+    stage.shoot("window_start")
+
+
+def new(stage: Stage) -> None:
+    """The dialog for a new project, filled in."""
+    dialog = ProjectDialog(stage.widget)
+    dialog.show()
+    dialog.images.setText("~/Pictures/fundus")
+    dialog.landmarks.setPlainText("\n".join(SAMPLES[2].landmarks))
+    stage.shoot_dialog("window_new", dialog)
+
+
+def second(stage: Stage) -> None:
     """A project that another window has open."""
-    project = sample_project(SAMPLES[2], folder / "fundus study")
+    project = stage.sample(2)
     first = Session()
     first.open_project(Project.open(project.root))
-    widget.destroyed.connect(first.leave)
-    widget.open_project(project.root)
+    stage.open(project)
+    stage.shoot("window_second")
+    first.leave()
 
 
-SHELL_PICTURES: dict[str, Callable[[LandmarkerWidget, Path], None]] = {"window_second": window_second}
+SHELL_SCENES: dict[str, Callable[[Stage], None]] = {"start": start, "new": new, "second": second}
