@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from qtpy.QtCore import Qt
-from qtpy.QtGui import QKeySequence, QShortcut
 from qtpy.QtWidgets import QGridLayout, QHBoxLayout, QLabel, QPushButton, QSplitter, QVBoxLayout, QWidget
 
 from napari_landmarker.engine.landmarks import LandmarkStatus
@@ -21,6 +20,8 @@ from napari_landmarker.gui.links import follow
 from napari_landmarker.gui.messages import reported, reports, tell, tell_warning
 from napari_landmarker.gui.mode_bar import ModeBar
 from napari_landmarker.gui.schema_button import SchemaButton
+from napari_landmarker.gui.shortcuts import add_shortcut
+from napari_landmarker.gui.steady import Steady
 from napari_landmarker.gui.view_bar import ViewBar
 from napari_landmarker.state.session import Session
 
@@ -59,11 +60,13 @@ class AnnotatePanel(QWidget):
             session.history_changed,
         ):
             follow(self, signal, self._refresh)
-        follow(self, session.cases_changed, self._refresh)
+        for signal in (session.project_changed, session.cases_changed, session.case_changed):
+            follow(self, signal, self._show_count)
         follow(self, session.refused, tell_warning)
         follow(self, session.told, tell)
         self._count.counted.connect(self._show_count)
         self._refresh()
+        self._show_count()
 
     # ---- making it
 
@@ -97,7 +100,7 @@ class AnnotatePanel(QWidget):
         self.exchange = ExchangeButtons(self.session)
         self.schema = SchemaButton(self.session)
         layout.addWidget(self.modes)
-        layout.addWidget(self.card)
+        layout.addWidget(Steady(self.card))
         layout.addWidget(self.landmarks, 1)
         layout.addLayout(self._make_actions())
         layout.addWidget(self.view)
@@ -159,10 +162,7 @@ class AnnotatePanel(QWidget):
                     self._shortcut(sequence, key.action, Qt.ShortcutContext.WidgetWithChildrenShortcut)
 
     def _shortcut(self, sequence: str, action: str, context: Qt.ShortcutContext) -> None:
-        shortcut = QShortcut(QKeySequence(sequence), self)
-        shortcut.setContext(context)
-        for pressed in (shortcut.activated, shortcut.activatedAmbiguously):
-            pressed.connect(lambda: self.actions_.do(action))
+        add_shortcut(self, sequence, lambda: self.actions_.do(action), context)
 
     # ---- what the session tells
 
@@ -186,7 +186,6 @@ class AnnotatePanel(QWidget):
         self.undo.setEnabled(session.can_undo)
         self.redo.setEnabled(session.can_redo)
         self._show_saved()
-        self._show_count()
 
     def _show_saved(self) -> None:
         if self.session.unsaved:
@@ -199,12 +198,11 @@ class AnnotatePanel(QWidget):
             self.saved.setToolTip("Every change is saved at once.")
 
     def _show_count(self) -> None:
-        project = self.session.project
-        if project is not None:
-            self.summary.setText(f"{len(self._count.complete)} of {len(project.cases)} images done")
-            ids = [case.id for case in project.cases[:1] + project.cases[-1:]]
-            self.previous.setEnabled(bool(ids) and self.session.case_id != ids[0])
-            self.next.setEnabled(bool(ids) and self.session.case_id != ids[-1])
+        if self.session.project is not None:
+            cases = self.session.project.cases
+            self.summary.setText(f"{len(self._count.complete)} of {len(cases)} images done")
+            self.previous.setEnabled(bool(cases) and self.session.case_id != cases[0].id)
+            self.next.setEnabled(bool(cases) and self.session.case_id != cases[-1].id)
 
     # ---- what a person does
 

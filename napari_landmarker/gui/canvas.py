@@ -6,7 +6,6 @@ from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
-from napari.layers import Points
 from napari.viewer import Viewer
 
 from napari_landmarker.engine.geometry import FloatArray
@@ -15,6 +14,7 @@ from napari_landmarker.gui.edges_layer import EdgesLayer
 from napari_landmarker.gui.landmark_actions import GRAB_PX, LandmarkActions
 from napari_landmarker.gui.layers import CaseLayers
 from napari_landmarker.gui.messages import reports, tell_warning
+from napari_landmarker.gui.near_layer import NearLayer
 from napari_landmarker.state.session import Session
 
 #: A press that moves no further than this is a click, in screen pixels.
@@ -33,28 +33,30 @@ class CanvasTool:
     Attributes:
         actions: what the keys do.
         edges: the lines between landmarks.
+        near: the landmarks of neighbouring slices.
     """
 
     def __init__(self, viewer: Viewer, session: Session, layers: CaseLayers) -> None:
         self.viewer = viewer
         self.session = session
         self.layers = layers
-        self._bound: Points | None = None
         viewer.mouse_drag_callbacks.append(self._press)
         self._double_clicks = list(viewer.mouse_double_click_callbacks)
         viewer.mouse_double_click_callbacks[:] = [self._double_click]
         self.actions = LandmarkActions(viewer, session, layers)
         self.edges = EdgesLayer(viewer, session, layers)
+        self.near = NearLayer(viewer, session, layers)
         keys.bind(viewer, self._pressed)
-        session.case_changed.connect(self._bind_points)
+        viewer.layers.events.inserted.connect(self._bind_layer)
 
     def close(self) -> None:
         """Leave the viewer as it was."""
-        self.session.case_changed.disconnect(self._bind_points)
+        self.viewer.layers.events.inserted.disconnect(self._bind_layer)
         if self._press in self.viewer.mouse_drag_callbacks:
             self.viewer.mouse_drag_callbacks.remove(self._press)
         self.viewer.mouse_double_click_callbacks[:] = self._double_clicks
         keys.unbind(self.viewer)
+        self.near.close()
         self.edges.close()
         self.actions.close()
 
@@ -99,7 +101,7 @@ class CanvasTool:
         if self.actions.tape.active:
             self.actions.tape.click(index)
         else:
-            self._place(index)
+            self.place(index)
 
     def _grab(self, event: Any, name: str) -> Iterator[None]:
         """Move a landmark with the mouse; napari's camera stays where it is."""
@@ -119,19 +121,20 @@ class CanvasTool:
         if case_id != self.session.case_id:
             return
         if moved or not _near(start, event.pos):
-            self._move(name, self._displayed_index(event) + grip)
+            self.move(name, self._displayed_index(event) + grip)
         else:
             self.session.set_current(name)
 
     @reports
-    def _place(self, index: FloatArray) -> None:
+    def place(self, index: FloatArray) -> None:
+        """Do what the labelling mode says of a click at index coordinates ``(D,)``."""
         self.session.place(index)
 
     @reports
-    def _move(self, name: str, index: FloatArray) -> None:
+    def move(self, name: str, index: FloatArray) -> None:
         """Move it in the session, which says so if it may not be moved."""
         self.session.move(name, index)
-        self.layers.redraw()
+        self.layers.let_go()
 
     def _displayed_index(self, event: Any) -> FloatArray:
         assert self.layers.points is not None
@@ -139,11 +142,10 @@ class CanvasTool:
 
     # ---- keys
 
-    def _bind_points(self) -> None:
-        layer = self.layers.points
-        if layer is not None and layer is not self._bound:
-            keys.bind_points(layer, self._pressed)
-            self._bound = layer
+    def _bind_layer(self, event: Any) -> None:
+        """Our keys in every layer of ours, whoever draws it."""
+        if self.layers.is_ours(event.value):
+            keys.bind_layer(event.value, self._pressed)
 
     def _pressed(self, key: keys.Key) -> None:
         if self._ready() if key.needs_case else self.layers.is_ours(self.viewer.layers.selection.active):

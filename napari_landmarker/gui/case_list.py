@@ -4,24 +4,24 @@ from __future__ import annotations
 
 from typing import Any
 
-from qtpy.QtCore import QAbstractTableModel, QModelIndex, QPersistentModelIndex, QPoint, Qt, QTimer
-from qtpy.QtWidgets import QAbstractItemView, QHeaderView, QMenu, QTableView, QWidget
+from qtpy.QtCore import QModelIndex, QPoint, Qt, QTimer
+from qtpy.QtWidgets import QMenu, QWidget
 
 from napari_landmarker.engine.project import Case, Split
 from napari_landmarker.gui.links import follow
 from napari_landmarker.gui.messages import reports
+from napari_landmarker.gui.row_table import Index, RowModel, RowTable
 from napari_landmarker.state.session import Session
 
-_Index = QModelIndex | QPersistentModelIndex
-_ROOT = QModelIndex()
 _NAME, _SPLIT, _DONE = range(3)
-_HEADERS = ("Image", "Use", "Done")
-_HEADER_HELP = (
-    "The images of this project. Choose one to open it.",
-    "What the image is used for: training, validation (watched while training), calibration (to learn how far the "
-    + "points of a model may be from the true ones) or test (for the report). "
-    + "Right-click an image to change it.",
-    "How many landmarks are placed, accepted or marked as not visible. A tick means all of them.",
+_COLUMNS = (
+    ("Image", "The images of this project. Choose one to open it."),
+    (
+        "Use",
+        "What the image is used for: training, validation (watched while training), calibration (to learn how far the "
+        "points of a model may be from the true ones) or test (for the report). Right-click an image to change it.",
+    ),
+    ("Done", "How many landmarks are placed, accepted or marked as not visible. A tick means all of them."),
 )
 SPLIT_WORDS = {
     Split.TRAIN: "training",
@@ -31,11 +31,11 @@ SPLIT_WORDS = {
 }
 
 
-class CaseModel(QAbstractTableModel):
+class CaseModel(RowModel):
     """One row an image. Counts are read when a row is seen, so that thousands of images open at once."""
 
     def __init__(self, session: Session, parent: QWidget) -> None:
-        super().__init__(parent)
+        super().__init__(_COLUMNS, parent)
         self._session = session
         self._cases: list[Case] = []
         self._rows: dict[str, int] = {}
@@ -54,23 +54,11 @@ class CaseModel(QAbstractTableModel):
 
     # ---- what Qt asks
 
-    def rowCount(self, parent: _Index = _ROOT) -> int:
-        """Called by Qt."""
-        return 0 if parent.isValid() else len(self._cases)
+    def count(self) -> int:
+        """One for each image."""
+        return len(self._cases)
 
-    def columnCount(self, parent: _Index = _ROOT) -> int:
-        """Called by Qt."""
-        return 0 if parent.isValid() else len(_HEADERS)
-
-    def headerData(self, section: int, orientation: Qt.Orientation, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
-        """Called by Qt."""
-        if orientation == Qt.Orientation.Horizontal and role == Qt.ItemDataRole.DisplayRole:
-            return _HEADERS[section]
-        if orientation == Qt.Orientation.Horizontal and role == Qt.ItemDataRole.ToolTipRole:
-            return _HEADER_HELP[section]
-        return None
-
-    def data(self, index: _Index, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
+    def data(self, index: Index, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
         """Called by Qt."""
         if not index.isValid() or self._session.project is None:
             return None
@@ -83,7 +71,7 @@ class CaseModel(QAbstractTableModel):
             done, total = self._session.progress(case.id)
             return f"✓ {done}/{total}" if done == total else f"{done}/{total}"
         if role == Qt.ItemDataRole.ToolTipRole:
-            return case.id if index.column() == _NAME else _HEADER_HELP[index.column()]
+            return case.id if index.column() == _NAME else self.columns[index.column()][1]
         return None
 
     # ---- what the session tells
@@ -97,14 +85,14 @@ class CaseModel(QAbstractTableModel):
 
     def _rows_changed(self, case_ids: tuple[str, ...]) -> None:
         project = self._session.project
-        for case_id in case_ids:
-            row = self.row_of(case_id)
+        rows = [self.row_of(case_id) for case_id in case_ids]
+        for row, case_id in zip(rows, case_ids, strict=True):
             if row >= 0 and project is not None:
                 self._cases[row] = project.case(case_id)
-                self.dataChanged.emit(self.index(row, 0), self.index(row, len(_HEADERS) - 1))
+        self.tell_rows(rows)
 
 
-class CaseList(QTableView):
+class CaseList(RowTable):
     """The list. Choosing a row opens its image; if that fails, the row that is open is selected again."""
 
     def __init__(self, session: Session, parent: QWidget | None = None) -> None:
@@ -112,23 +100,10 @@ class CaseList(QTableView):
         self._session = session
         self._following = False
         self._model = CaseModel(session, self)
-        self.setModel(self._model)
-        self.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
-        self.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
-        self.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
-        self.setTextElideMode(Qt.TextElideMode.ElideMiddle)
-        self.setShowGrid(False)
-        self.setTabKeyNavigation(False)
+        self.show_rows(self._model)
         self.setMinimumHeight(90)
-        self.verticalHeader().hide()
-        header = self.horizontalHeader()
-        header.setHighlightSections(False)
-        header.setDefaultAlignment(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter)
-        header.setSectionResizeMode(QHeaderView.ResizeMode.Fixed)
-        header.setSectionResizeMode(_NAME, QHeaderView.ResizeMode.Stretch)
-        metrics = self.fontMetrics()
-        self.setColumnWidth(_SPLIT, metrics.horizontalAdvance("calibration") + 24)
-        self.setColumnWidth(_DONE, metrics.horizontalAdvance("✓ 100/100") + 24)
+        self.make_room(_SPLIT, SPLIT_WORDS.values())
+        self.make_room(_DONE, ("✓ 100/100",))
         self.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
         self.customContextMenuRequested.connect(self._menu)
         self.selectionModel().currentRowChanged.connect(self._row_chosen)

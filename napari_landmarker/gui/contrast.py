@@ -34,6 +34,26 @@ def text_colors(image: Image, points: FloatArray, limits: tuple[float, float]) -
     return colors
 
 
+class TextColors:
+    """`text_colors` of points of which most stay where they are: worked out anew only for those that moved."""
+
+    def __init__(self) -> None:
+        self._image: Image | None = None
+        self._limits: tuple[float, float] | None = None
+        self._known: dict[tuple[float, ...], npt.NDArray[np.float32]] = {}
+
+    def of(self, image: Image, points: FloatArray, limits: tuple[float, float]) -> npt.NDArray[np.float32]:
+        """As `text_colors`."""
+        if image is not self._image or limits != self._limits:
+            self._image, self._limits, self._known = image, limits, {}
+        places = [tuple(point) for point in points.tolist()]
+        new = [place for place in places if place not in self._known]
+        colors = text_colors(image, np.array(new).reshape(len(new), image.grid.ndim), limits)
+        known = self._known | dict(zip(new, colors, strict=True))
+        self._known = {place: known[place] for place in places}
+        return np.array([known[place] for place in places], dtype=np.float32).reshape(-1, 4)
+
+
 def _patch(shape: tuple[int, ...], point: FloatArray) -> tuple[int | slice, ...]:
     at = np.clip(np.round(point).astype(int), 0, np.asarray(shape) - 1)
     half, width = max(1, int(shape[-2] * _HALF_HEIGHT)), max(1, int(shape[-1] * PATCH_WIDTH))

@@ -40,9 +40,9 @@ class EdgesLayer:
         self.lines.close()
 
     def refresh(self) -> None:
-        """Draw the lines between the landmarks as they are seen now."""
+        """Draw the lines between the landmarks as they are seen now, once there are points for them to lie under."""
         project, seen = self.session.project, self.layers.seen
-        if project is None or seen is None or not project.schema.edges:
+        if project is None or seen is None or self.layers.points is None or not project.schema.edges:
             self.lines.hide()
             return
         pairs = [(seen.point(a), seen.point(b)) for a, b in project.schema.edges if a in seen.names and b in seen.names]

@@ -11,7 +11,8 @@ from napari.utils import Colormap
 from napari.viewer import Viewer
 
 from napari_landmarker.engine.geometry import AffineMap, FloatArray
-from napari_landmarker.gui.layers import POINTS_NAME
+from napari_landmarker.gui.case_layers import POINTS_NAME
+from napari_landmarker.gui.drawn_once import drawn_once
 from napari_landmarker.gui.looks import layer_geometry
 from napari_landmarker.state.prediction import PredictionLike
 from napari_landmarker.state.session import Session
@@ -64,7 +65,7 @@ class HeatmapLayer:
             self.remove()
             return
         if prediction is None or not self.visible:
-            if self.layer is not None:
+            if self.layer is not None and self.layer.visible:
                 self.layer.visible = False
             return
         array, placement = place(self._map(prediction), prediction.to_heatmap)
@@ -72,16 +73,32 @@ class HeatmapLayer:
         scale = np.asarray(geometry["scale"])
         geometry["scale"] = scale * placement[0]
         geometry["translate"] = scale * placement[1]
-        if self.layer is None or self.layer not in self.viewer.layers or self.layer.ndim != array.ndim:
+        if self.layer is None or not self._fits(array.ndim):
             self.remove()
             self._add(array, geometry)
             return
-        self.layer.data = array
-        for key, value in geometry.items():
-            if not np.array_equal(value, self._geometry[key]):
+        moved = {key: value for key, value in geometry.items() if not np.array_equal(value, self._geometry[key])}
+        if moved or array.shape != self.layer.data.shape:
+            self.layer.data = array
+            for key, value in moved.items():
                 setattr(self.layer, key, value)
-        self._geometry = geometry
-        self.layer.visible = True
+            self._geometry = geometry
+        else:
+            with drawn_once(self.layer):
+                self.layer.data = array
+        if not self.layer.visible:  # saying so again makes napari draw all layers again
+            self.layer.visible = True
+
+    def prepare(self) -> None:
+        """Make the layer while a model is at work still, hidden, so that its heatmaps appear without a halt."""
+        image = self.session.image
+        if image is None or not self.visible or self._fits(image.grid.ndim):
+            return
+        self.remove()
+        origin = np.zeros(image.grid.ndim)
+        self._add(np.zeros((1,) * image.grid.ndim, np.float32), layer_geometry(image.grid) | {"translate": origin})
+        assert self.layer is not None
+        self.layer.visible = False
 
     def set_opacity(self, opacity: float) -> None:
         """Make the veil thinner or thicker."""
@@ -97,6 +114,10 @@ class HeatmapLayer:
             if active is not None and active in self.viewer.layers:
                 self.viewer.layers.selection.active = active
         self.layer = None
+
+    def _fits(self, ndim: int) -> bool:
+        """Whether the layer is there still and has as many dimensions."""
+        return self.layer is not None and self.layer in self.viewer.layers and self.layer.ndim == ndim
 
     def _map(self, prediction: PredictionLike) -> npt.NDArray[np.float32]:
         """The map to show, ``(*space)``."""

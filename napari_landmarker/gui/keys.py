@@ -1,7 +1,7 @@
 """The keys of the window, in one table: the canvas, the panel, tooltips and the help are all made from it.
 
 The left hand stays on the letters and the right hand on the mouse. None of these keys is one of napari's own, except
-those with which napari's points layer would change points.
+those with which napari would change points or lines, and Ctrl+Y, which stays napari's where there is nothing to redo.
 """
 
 from __future__ import annotations
@@ -10,12 +10,10 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from napari.layers import Layer
+from napari.layers import Image, Layer
 from napari.viewer import Viewer
 
 PLACING, ANSWERS, VIEW = "Going round", "Landmarks", "View"
-#: Keys of napari's points layer that would choose, add or remove points behind the back of what is saved.
-_DISARMED = ("Control-A", "A", "Shift-A", "1")
 
 
 @dataclass(frozen=True)
@@ -30,6 +28,7 @@ class Key:
         action: the method of `LandmarkActions` that does it.
         needs_case: whether it acts only while the points of an image are on the screen.
         in_panel: which of the keys the panel takes too; its lists need some for themselves.
+        everywhere: whether it is the viewer's too, or only that of our layers and the panel.
     """
 
     sequences: tuple[str, ...]
@@ -39,6 +38,7 @@ class Key:
     action: str
     needs_case: bool = True
     in_panel: tuple[str, ...] = field(default=("*",))
+    everywhere: bool = True
 
     @property
     def shown(self) -> str:
@@ -74,11 +74,14 @@ KEYS: tuple[Key, ...] = (
         "lock_all"),
     Key(("Ctrl+Z",), "Undo", "Take the last change back, in whichever image it was.", ANSWERS, "undo"),
     Key(("Ctrl+Shift+Z",), "Redo", "Do again what was taken back.", ANSWERS, "redo"),
+    Key(("Ctrl+Y",), "Redo too", "Do again what was taken back; where nothing was, go to the 3D view or back, as "
+        "everywhere in napari.", ANSWERS, "redo_or_turn", needs_case=False, everywhere=False),
     Key(("Ctrl+C",), "Copy landmarks", "Remember where the landmarks of this image are.", ANSWERS, "copy"),
     Key(("Ctrl+V",), "Paste landmarks", "Put them where this image has none yet, to be confirmed or moved.", ANSWERS,
         "paste"),
     Key(("W",), "Zoom to the landmark", "Look at the chosen landmark from near; again: as before.", VIEW, "zoom"),
     Key(("M", "Shift+W"), "Magnifier", "Show the pixels under the mouse enlarged, or no longer.", VIEW, "magnifier"),
+    Key(("U",), "Three views", "Show a volume from three sides at once, or no longer.", VIEW, "three_views"),
     Key(("Shift+E",), "More contrast", "Show fewer greys between black and white.", VIEW, "more_contrast"),
     Key(("Shift+Q",), "Less contrast", "Show more greys between black and white.", VIEW, "less_contrast"),
     Key((".",), "Brighter", "Make the image brighter.", VIEW, "brighter"),
@@ -115,24 +118,29 @@ def tip(action: str, text: str = "") -> str:
 def bind(viewer: Viewer, press: Callable[[Key], None]) -> None:
     """Give the viewer our keys."""
     for key in KEYS:
-        for sequence in _for_napari(key):
+        for sequence in _for_napari(key) if key.everywhere else ():
             viewer.bind_key(sequence, _pressed(press, key), overwrite=True)
 
 
 def unbind(viewer: Viewer) -> None:
     """Take our keys from the viewer."""
     for key in KEYS:
-        for sequence in _for_napari(key):
+        for sequence in _for_napari(key) if key.everywhere else ():
             viewer.bind_key(sequence, None)
 
 
-def bind_points(layer: Layer, press: Callable[[Key], None]) -> None:
-    """A points layer's own keys come before the viewer's: give it ours, and none that changes points by itself."""
+def bind_layer(layer: Layer, press: Callable[[Key], None]) -> None:
+    """A layer's own keys come before the viewer's: give a layer of ours our keys, and none that changes it by itself.
+
+    Napari's keys for images stay: they change how an image looks, and nothing that is saved.
+    """
+    if not isinstance(layer, Image):
+        for kind in type(layer).__mro__:
+            for sequence in getattr(kind, "class_keymap", ()):
+                layer.bind_key(sequence, _do_nothing, overwrite=True)
     for key in KEYS:
         for sequence in _for_napari(key):
             layer.bind_key(sequence, _pressed(press, key), overwrite=True)
-    for sequence in _DISARMED:
-        layer.bind_key(sequence, _do_nothing, overwrite=True)
 
 
 def _for_napari(key: Key) -> list[str]:
@@ -146,4 +154,4 @@ def _pressed(press: Callable[[Key], None], key: Key) -> Callable[[Any], None]:
 
 
 def _do_nothing(_: Any) -> None:
-    """For keys of napari that would change the points layer behind the session's back."""
+    """For keys of napari that would change a layer of ours behind the session's back."""

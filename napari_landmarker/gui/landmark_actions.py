@@ -147,6 +147,13 @@ class LandmarkActions:
         """Do again what was taken back."""
         self.session.redo()
 
+    def redo_or_turn(self) -> None:
+        """Do again what was taken back; where nothing was, switch between slices and the 3D view, as napari does."""
+        if self.session.can_redo:
+            self.redo()
+        else:
+            self.viewer.dims.ndisplay = 2 if self.viewer.dims.ndisplay == 3 else 3
+
     def copy(self) -> None:
         """Remember where the landmarks of this image are."""
         count = self.session.copy()
@@ -209,6 +216,14 @@ class LandmarkActions:
         else:
             self.measures.toggle()
 
+    def three_views(self) -> None:
+        """Show three slices at right angles, or no longer."""
+        image = self.session.image
+        if image is not None and image.grid.ndim < 3 and not self.view.three_views:
+            tell_warning("Three views are for volumes: this image has one slice.")
+        else:
+            self.view.set_three_views(not self.view.three_views)
+
     def ruler(self) -> None:
         """Take the ruler, or put it away."""
         self.tape.toggle()
@@ -229,7 +244,7 @@ class LandmarkActions:
 
     def _meant(self, fits: Callable[[str], bool]) -> str | None:
         """The landmark under the mouse if it fits, else the current one."""
-        under = self.layers.name_near(self.viewer.cursor.position, GRAB_PX)
+        under = self.layers.name_under_mouse(GRAB_PX)
         return under if under is not None and fits(under) else self.session.current
 
     def _step(self, step: int) -> None:

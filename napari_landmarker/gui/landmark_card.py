@@ -43,6 +43,7 @@ class LandmarkCard(QFrame):
         font.setBold(True)
         self.title.setFont(font)
         self.example.hide()
+        self._marked = 0
         self._pictured: tuple[Path, int] | None = None
         texts = QVBoxLayout()
         texts.addWidget(self.title)
@@ -61,8 +62,7 @@ class LandmarkCard(QFrame):
     def refresh(self, *_: object) -> None:
         """Show what the session has now."""
         project, name, shown = self.session.project, self.session.current, self.session.shown
-        self.icon.clear()
-        self.setToolTip("")
+        mark, tip = QPixmap(), ""
         if project is None or shown is None:
             self._say("Choose an image above to begin.")
         elif name is None:
@@ -78,8 +78,12 @@ class LandmarkCard(QFrame):
             definition, status = project.schema.definition(name), shown.status_of(name)
             locked = self.session.locked(name)
             self._say(f"{self._verb(status, locked)}: {breakable(name)}", definition.description)
-            self.icon.setPixmap(status_icon(definition.color, status, locked).pixmap(_ICON_PX, _ICON_PX))
-            self.setToolTip(LOCKED_HELP if locked else "")
+            mark = status_icon(definition.color, status, locked).pixmap(_ICON_PX, _ICON_PX)
+            tip = LOCKED_HELP if locked else ""
+        if mark.cacheKey() != self._marked:
+            self.icon.setPixmap(mark)
+            self._marked = mark.cacheKey()
+        self.setToolTip(tip)
         self._show_example(None if project is None or shown is None or name is None else self.session.example(name))
 
     def _verb(self, status: LandmarkStatus, locked: bool) -> str:

@@ -5,37 +5,35 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from qtpy.QtCore import QAbstractTableModel, QModelIndex, QPersistentModelIndex, QSize, Qt, Signal
+from qtpy.QtCore import QModelIndex, QSize, Qt, Signal
 from qtpy.QtGui import QFont
-from qtpy.QtWidgets import QAbstractItemView, QHeaderView, QTableView, QWidget
+from qtpy.QtWidgets import QWidget
 
 from napari_landmarker.engine.landmarks import LandmarkStatus
 from napari_landmarker.gui.keys import tip
 from napari_landmarker.gui.links import follow
 from napari_landmarker.gui.marks import LOCKED_HELP, STATUS_HELP, STATUS_WORDS, lock_icon, status_icon
 from napari_landmarker.gui.messages import reported
+from napari_landmarker.gui.row_table import Index, RowModel, RowTable
 from napari_landmarker.state.comparing import distances
 from napari_landmarker.state.session import Session
 
-_Index = QModelIndex | QPersistentModelIndex
-_ROOT = QModelIndex()
 _NAME, _STATUS, _SCORE, _OTHER, _MODEL, _LOCK = range(6)
-_HEADERS = ("Landmark", "Status", "Score", "Rater", "Model", "")
-_HEADER_HELP = (
-    "The landmarks of this project. The bold one is placed by the next click on the image.",
-    "What is known of the landmark in this image.",
-    "How sure the model is of its prediction, from 0 to 1.",
-    "How far the landmark of the other rater is from yours.",
-    "How far the point of the model is from yours.",
-    tip("lock", "Locked landmarks cannot be changed. Click to lock or unlock."),
+_COLUMNS = (
+    ("Landmark", "The landmarks of this project. The bold one is placed by the next click on the image."),
+    ("Status", "What is known of the landmark in this image."),
+    ("Score", "How sure the model is of its prediction, from 0 to 1."),
+    ("Rater", "How far the landmark of the other rater is from yours."),
+    ("Model", "How far the point of the model is from yours."),
+    ("", tip("lock", "Locked landmarks cannot be changed. Click to lock or unlock.")),
 )
 
 
-class LandmarkModel(QAbstractTableModel):
+class LandmarkModel(RowModel):
     """One row a landmark; an edit changes only the rows of its landmarks."""
 
     def __init__(self, session: Session, parent: QWidget) -> None:
-        super().__init__(parent)
+        super().__init__(_COLUMNS, parent)
         self._session = session
         self._ink = parent
         self._names: tuple[str, ...] = ()
@@ -59,25 +57,15 @@ class LandmarkModel(QAbstractTableModel):
 
     # ---- what Qt asks
 
-    def rowCount(self, parent: _Index = _ROOT) -> int:
-        """Called by Qt."""
-        return 0 if parent.isValid() else len(self._names)
+    def count(self) -> int:
+        """One for each landmark."""
+        return len(self._names)
 
-    def columnCount(self, parent: _Index = _ROOT) -> int:
-        """Called by Qt."""
-        return 0 if parent.isValid() else len(_HEADERS)
+    def title(self, column: int) -> str:
+        """With the unit of what is a distance."""
+        return f"{super().title(column)} ({self._unit()})" if column in (_OTHER, _MODEL) else super().title(column)
 
-    def headerData(self, section: int, orientation: Qt.Orientation, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
-        """Called by Qt."""
-        if orientation == Qt.Orientation.Horizontal and role == Qt.ItemDataRole.DisplayRole:
-            image = self._session.image
-            unit = f" ({image.grid.unit})" if section in (_OTHER, _MODEL) and image is not None else ""
-            return _HEADERS[section] + unit
-        if orientation == Qt.Orientation.Horizontal and role == Qt.ItemDataRole.ToolTipRole:
-            return _HEADER_HELP[section]
-        return None
-
-    def data(self, index: _Index, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
+    def data(self, index: Index, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
         """Called by Qt."""
         project = self._session.project
         if project is None or not index.isValid():
@@ -104,7 +92,7 @@ class LandmarkModel(QAbstractTableModel):
         project = self._session.project
         where = "" if project is None else project.schema.definition(name).description
         if column == _LOCK:
-            return LOCKED_HELP if self._session.locked(name) else _HEADER_HELP[_LOCK]
+            return LOCKED_HELP if self._session.locked(name) else self.columns[_LOCK][1]
         return STATUS_HELP[status] if column == _STATUS else f"{name}: {where}" if where else name
 
     def _text(self, name: str, status: LandmarkStatus, column: int) -> str:
@@ -151,16 +139,14 @@ class LandmarkModel(QAbstractTableModel):
 
     def _rows_changed(self, names: tuple[str, ...]) -> None:
         self._apart.clear()
-        for row in sorted({self.row_of(name) for name in names}):
-            if row >= 0:
-                self.dataChanged.emit(self.index(row, 0), self.index(row, len(_HEADERS) - 1))
+        self.tell_rows(map(self.row_of, names))
 
     def _current_changed(self, name: str) -> None:
         before, self._current = self._current, name
         self._rows_changed((before, name))
 
 
-class LandmarkTable(QTableView):
+class LandmarkTable(RowTable):
     """The table. Choosing a row by mouse or arrow keys makes its landmark the current one."""
 
     chosen = Signal(str)
@@ -171,28 +157,13 @@ class LandmarkTable(QTableView):
         self._session = session
         self._following = False
         self._model = LandmarkModel(session, self)
-        self.setModel(self._model)
-        self.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
-        self.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
-        self.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
-        self.setShowGrid(False)
-        self.setAlternatingRowColors(False)
-        self.setTabKeyNavigation(False)
-        self.setTextElideMode(Qt.TextElideMode.ElideMiddle)
+        self.show_rows(self._model)
         self.setIconSize(QSize(18, 18))
         self.setMinimumHeight(90)
-        self.verticalHeader().hide()
-        header = self.horizontalHeader()
-        header.setHighlightSections(False)
-        header.setSectionResizeMode(_NAME, QHeaderView.ResizeMode.Stretch)
-        header.setSectionResizeMode(_STATUS, QHeaderView.ResizeMode.ResizeToContents)
-        header.setSectionResizeMode(_SCORE, QHeaderView.ResizeMode.ResizeToContents)
-        header.setSectionResizeMode(_OTHER, QHeaderView.ResizeMode.ResizeToContents)
-        header.setSectionResizeMode(_MODEL, QHeaderView.ResizeMode.ResizeToContents)
-        header.setSectionResizeMode(_LOCK, QHeaderView.ResizeMode.Fixed)
-        header.setMinimumSectionSize(self.iconSize().width() + 10)
-        header.resizeSection(_LOCK, self.iconSize().width() + 10)
-        header.setDefaultAlignment(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter)
+        self.horizontalHeader().setMinimumSectionSize(self.iconSize().width() + 10)
+        self.setColumnWidth(_LOCK, self.iconSize().width() + 10)
+        self.make_room(_STATUS, STATUS_WORDS.values())
+        self.make_room(_SCORE, ("0.00",))
         self.selectionModel().currentRowChanged.connect(self._row_chosen)
         self.clicked.connect(self._clicked)
         follow(self, session.current_changed, self._select)
@@ -205,6 +176,7 @@ class LandmarkTable(QTableView):
         comparing = self._session.other is not None
         for column in (_OTHER, _MODEL):
             self.setColumnHidden(column, not comparing)
+            self.make_room(column, ("1000.00", "Model (mm)"))
         self.setColumnHidden(_SCORE, comparing)
 
     def _row_chosen(self, index: QModelIndex, _: QModelIndex | None = None) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+
 import numpy as np
 import numpy.typing as npt
 from napari.layers import Image as ImageLayer
@@ -10,20 +12,18 @@ from napari.viewer import Viewer
 from psygnal import Signal
 
 from napari_landmarker.engine.geometry import FloatArray, Grid
-from napari_landmarker.engine.io.image import Image
 from napari_landmarker.engine.landmarks import LandmarkSet
-from napari_landmarker.gui.contrast import text_colors
-from napari_landmarker.gui.looks import GAP, image_arguments, layer_geometry, point_arguments, point_style, shortened
+from napari_landmarker.gui.case_layers import new_points, refuse_native_edits, set_contrast, set_geometry
+from napari_landmarker.gui.contrast import TextColors
+from napari_landmarker.gui.looks import image_arguments, layer_geometry
 from napari_landmarker.gui.origin import IMAGE_KEY, ImageOrigin
+from napari_landmarker.gui.point_rows import PointRows
 from napari_landmarker.state.session import Session
 
-POINTS_NAME = "Landmarks"
 #: Diameter of a point on the screen, in screen pixels, as long as nobody changes it; that of the current landmark is
 #: larger by a factor.
 SIZE_PX, CURRENT_FACTOR = 15.0, 4 / 3
 _SMALLEST_PX, _LARGEST_PX = 4.0, 60.0
-#: What napari's status bar says while one of our layers is active; its own words are of tools that are off here.
-_HELP = "click to place the current landmark, drag a point to move it"
 
 
 class CaseLayers:
@@ -40,9 +40,10 @@ class CaseLayers:
     Attributes:
         image: the image layer, None while no case is open.
         points: the points layer, None while no case is open.
-        names: the landmark of each row of the points layer.
         names_visible: whether names are written beside the points.
         size_px: diameter of a point, in screen pixels.
+        dragged: the landmark that the mouse drags, and where it is, ``(D,)``.
+        other_mouse: tells the landmark under the mouse while it is over another view than the canvas; None while not.
     """
 
     seen_changed = Signal()
@@ -54,11 +55,13 @@ class CaseLayers:
         self.session = session
         self.image: ImageLayer | None = None
         self.points: Points | None = None
-        self.names: tuple[str, ...] = ()
         self.names_visible = True
         self.size_px = SIZE_PX
-        self._dragged: tuple[str, FloatArray] | None = None
-        self._styled: tuple[tuple[str, ...], dict[str, object]] = ((), {})
+        self.dragged: tuple[str, FloatArray] | None = None
+        self.other_mouse: Callable[[], str | None] | None = None
+        self._rows: PointRows | None = None
+        self._inks = TextColors()
+        self._case_id: str | None = None
         self._laid: tuple[tuple[int, ...], tuple[float, ...], tuple[str, ...]] | None = None
         session.case_changed.connect(self._show_case)
         session.landmarks_changed.connect(self._on_landmarks)
@@ -79,10 +82,15 @@ class CaseLayers:
     def seen(self) -> LandmarkSet | None:
         """The landmarks as they are on the screen: as the session shows them, the dragged one under the mouse."""
         shown = self.session.shown
-        if shown is None or self._dragged is None or self._dragged[0] not in shown.names:
+        if shown is None or self.dragged is None or self.dragged[0] not in shown.names:
             return shown
-        name, point = self._dragged
+        name, point = self.dragged
         return shown.with_point(name, point, shown.status_of(name), shown.score_of(name))
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The landmark of each row of the points layer."""
+        return () if self._rows is None else self._rows.names
 
     @property
     def grid(self) -> Grid | None:
@@ -128,6 +136,12 @@ class CaseLayers:
             return None
         return self.names[int(distance.argmin())]
 
+    def name_under_mouse(self, within_px: float) -> str | None:
+        """The landmark under the mouse, wherever that is, as `name_near`."""
+        if self.other_mouse is not None:
+            return self.other_mouse()
+        return None if self.points is None else self.name_near(self.viewer.cursor.position, within_px)
+
     def is_ours(self, layer: Layer | None) -> bool:
         """Whether clicks on this active layer are meant for landmarks: our image, points, anything we draw, or none."""
         return layer is None or layer in (self.image, self.points) or "landmarker" in layer.metadata
@@ -137,7 +151,7 @@ class CaseLayers:
         shown = self.session.shown
         if self.points is None or shown is None or not shown.status_of(name).has_point:
             return
-        self._go_to(shown.point(name))
+        self.go_to(shown.point(name))
         self._centre_on(np.asarray(self.points.data_to_world(shown.point(name))))
         self.shown_in_view.emit(name)
 
@@ -145,11 +159,9 @@ class CaseLayers:
 
     def preview(self, name: str, point: FloatArray) -> None:
         """Draw a landmark elsewhere while it is dragged; the session does not know yet."""
-        if self.points is not None and name in self.names:
-            data = np.array(self.points.data)
-            data[self.names.index(name)] = point
-            self.points.data = data
-            self._dragged = (name, np.asarray(point, dtype=np.float64))
+        if self._rows is not None and name in self.names:
+            self._rows.move(name, point)
+            self.dragged = (name, np.asarray(point, dtype=np.float64))
             self.seen_changed.emit()
 
     def show_names(self, visible: bool) -> None:
@@ -171,54 +183,49 @@ class CaseLayers:
     def reset_contrast(self) -> None:
         """The window that the image's file asks for, or else all its values."""
         if self.image is not None and self.session.image is not None:
-            _set_contrast(self.image, self.session.image)
+            set_contrast(self.image, self.session.image)
             self.color_names()
 
     def redraw(self) -> None:
         """Draw the points as the session has them."""
-        shown, project, layer = self.session.shown, self.session.project, self.points
-        if layer is None or shown is None or project is None:
+        shown, project = self.session.shown, self.session.project
+        if self._rows is None or shown is None or project is None:
             return
-        self._dragged = None
-        rows = np.flatnonzero(shown.placed)
-        self.names = tuple(shown.names[row] for row in rows)
-        layer.data = shown.points[rows]
-        layer.features = {
-            "name": np.array(self.names, dtype=object),
-            "written": np.array([GAP + shortened(name) for name in self.names], dtype=object),
-            "status": shown.status[rows].astype(object),
-            "score": shown.score[rows],
-        }
-        self._styled = self._styled if len(rows) else ((), {})
-        if len(rows):
-            colors = [project.schema.definition(name).color for name in self.names]
-            self._style(layer, point_style(colors, shown.status[rows], shown.locked[rows]))
-            self.color_names()
-        self._size()
-        layer.selected_data = set()
+        self.dragged = None
+        names = [name for name, placed in zip(shown.names, shown.placed, strict=True) if placed]
+        colors = [project.schema.definition(name).color for name in names]
+        self._rows.show(shown, colors, self._sizes(names), self._ink(shown.points[shown.placed]))
         self.seen_changed.emit()
+
+    def let_go(self) -> None:
+        """Draw a landmark that was dragged where the session has it."""
+        if self.dragged is not None:
+            self.redraw()
 
     def color_names(self) -> None:
         """Write each name black or white, as can be read on the image there."""
-        image, shown, layer = self.session.image, self.image, self.points
-        if image is not None and shown is not None and layer is not None and self.names:
-            low, high = shown.contrast_limits
-            layer.text.color = text_colors(image, np.asarray(layer.data), (low, high))
+        if self._rows is not None and self.points is not None and self.names:
+            self._rows.write(self._ink(np.asarray(self.points.data)))
 
-    def _style(self, layer: Points, style: dict[str, object]) -> None:
-        """Give the points their looks; napari draws all anew for each that is set, so only what differs is."""
-        known = self._styled[1] if self._styled[0] == self.names else {}
-        for key, value in style.items():
-            if key not in known or not np.array_equal(known[key], value):
-                setattr(layer, key, value)
-        self._styled = self.names, style
+    def _ink(self, points: FloatArray) -> FloatArray:
+        """The colours of names beside points ``(N, D)``, RGBA ``(N, 4)``."""
+        image, shown = self.session.image, self.image
+        if image is None or shown is None:
+            return np.ones((len(points), 4))
+        low, high = shown.contrast_limits
+        return np.asarray(self._inks.of(image, points, (low, high)), dtype=np.float64)
 
     def _size(self, _: object = None) -> None:
         """Points keep their size on the screen, whatever the zoom."""
-        if self.points is not None and self.names:
-            pixel = self.viewer.scene.camera.zoom * self.points.scale[-1]
-            factors = [CURRENT_FACTOR if name == self.session.current else 1.0 for name in self.names]
-            self.points.size = np.array(factors) * self.size_px / pixel
+        if self._rows is not None and self.names:
+            self._rows.resize(self._sizes(self.names))
+
+    def _sizes(self, names: Sequence[str]) -> FloatArray:
+        """Diameters ``(N,)`` of the points of these landmarks, in pixels of the last axis."""
+        assert self.points is not None
+        pixel = self.viewer.scene.camera.zoom * self.points.scale[-1]
+        factors = [CURRENT_FACTOR if name == self.session.current else 1.0 for name in names]
+        return np.asarray(np.array(factors) * self.size_px / pixel)
 
     # ---- inside
 
@@ -232,6 +239,7 @@ class CaseLayers:
             return
         grid = image.grid
         geometry = layer_geometry(grid)
+        again, self._case_id = self.session.case_id == self._case_id, self.session.case_id
         laid, self._laid = self._laid, (image.array.shape, geometry["scale"], geometry["units"])
         same = self.image is not None and self.image in self.viewer.layers and laid is not None
         if same and self.image is not None and laid is not None:
@@ -242,12 +250,13 @@ class CaseLayers:
         if not same or self.image is None:
             self._clear()
             self.image = ImageLayer(image.array, **image_arguments(image))
-            _refuse_native_edits(self.image)
+            refuse_native_edits(self.image)
             self.viewer.add_layer(self.image)
         else:
             self.image.data = image.array
-            _set_geometry(self.image, grid)
-            _set_contrast(self.image, image)
+            set_geometry(self.image, grid)
+            if not again:
+                set_contrast(self.image, image)
         self.image.name = self.session.case_id
         if self.session.project is not None:
             path = self.session.project.image_path(self.session.case_id)
@@ -255,31 +264,34 @@ class CaseLayers:
         self._show_points(grid)
         if not same or laid != self._laid:
             self.viewer.reset_view()
-        self._go_to_first(grid)
+        if not (again and same):
+            self._go_to_landmark(grid)
 
     def _show_points(self, grid: Grid) -> None:
-        self._styled = (), {}
-        if self.points is None or self.points not in self.viewer.layers:
-            self.points = _new_points(grid)
+        if self._rows is None or self.points is None or self.points not in self.viewer.layers:
+            self.points = new_points(grid)
+            self._rows = PointRows(self.points)
             self.points.text.visible = self.names_visible
-            _refuse_native_edits(self.points)
+            refuse_native_edits(self.points)
             self.viewer.add_layer(self.points)
         else:
-            self.points.data = np.empty((0, grid.ndim))
-            _set_geometry(self.points, grid)
+            self._rows.clear()
+            set_geometry(self.points, grid)
         self.redraw()
+        self.points.refresh()  # their picture in the list of layers, which later edits leave as it is
         self.viewer.layers.selection.active = self.points
 
-    def _go_to_first(self, grid: Grid) -> None:
-        """Show the slice of the first landmark that has a place, or else the middle one."""
-        if grid.ndim < 3 or self.points is None:
+    def _go_to_landmark(self, grid: Grid) -> None:
+        """Show the slice of the current landmark or of the first that has a place, or else the middle one."""
+        shown, current = self.session.shown, self.session.current
+        if grid.ndim < 3 or shown is None:
             return
         index = (np.asarray(grid.shape) - 1) // 2
-        if self.names and self.session.shown is not None:
-            index = self.session.shown.point(self.names[0])
-        self._go_to(index)
+        if self.names:
+            index = shown.point(current if current in self.names else self.names[0])
+        self.go_to(index)
 
-    def _go_to(self, index: npt.ArrayLike) -> None:
+    def go_to(self, index: npt.ArrayLike) -> None:
         """Move the sliders to the centre of the slice that index coordinates ``(D,)`` lie in."""
         if self.points is not None:
             world = np.asarray(self.points.data_to_world(np.round(index)))
@@ -291,8 +303,8 @@ class CaseLayers:
         for layer in (self.points, self.image):
             if layer is not None and layer in self.viewer.layers:
                 self.viewer.layers.remove(layer)
-        self.image = self.points = self._dragged = None
-        self.names = ()
+        self._drop_overlays()
+        self.image = self.points = self._rows = self.dragged = self._case_id = None
         self.seen_changed.emit()
 
     def _drop_overlays(self) -> None:
@@ -302,7 +314,10 @@ class CaseLayers:
 
     def _centre_on(self, world: FloatArray) -> None:
         camera, dims = self.viewer.scene.camera, self.viewer.dims
-        if dims.ndisplay != 2 or self.points is None:
+        if self.points is None:
+            return
+        if dims.ndisplay == 3:
+            camera.center = tuple(float(value) for value in world[-3:])
             return
         first = dims.ndim - self.points.ndim
         target = np.array([world[axis - first] for axis in dims.displayed if axis >= first])
@@ -312,39 +327,3 @@ class CaseLayers:
         half = np.asarray(self.viewer.canvas.size, dtype=np.float64) / 2 / camera.zoom
         if (np.abs(target - centre) > half).any():
             camera.center = (0.0, float(target[0]), float(target[1]))
-
-
-def _new_points(grid: Grid) -> Points:
-    """An empty points layer on a grid, with names as text."""
-    return Points(
-        np.empty((0, grid.ndim)),
-        ndim=grid.ndim,
-        name=POINTS_NAME,
-        features={"name": np.empty(0, dtype=object), "written": np.empty(0, dtype=object)},
-        **point_arguments("{written}"),
-        **layer_geometry(grid),
-    )
-
-
-def _refuse_native_edits(layer: Layer) -> None:
-    """Neither napari's own point tools nor moving a layer as a whole; napari allows both again at new data."""
-
-    def refuse() -> None:
-        layer.editable = False
-        layer.help = _HELP
-
-    layer.events.editable.connect(refuse)
-    layer.events.help.connect(refuse)
-    refuse()
-
-
-def _set_contrast(layer: ImageLayer, image: Image) -> None:
-    """The window that the image's file asks for, or else all its values."""
-    if not image.is_color:
-        layer.reset_contrast_limits()
-        layer.contrast_limits = image.display_range or layer.contrast_limits
-
-
-def _set_geometry(layer: Layer, grid: Grid) -> None:
-    for key, value in layer_geometry(grid).items():
-        setattr(layer, key, value)

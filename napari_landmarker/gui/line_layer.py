@@ -7,7 +7,8 @@ from napari.layers import Vectors
 from napari.viewer import Viewer
 
 from napari_landmarker.engine.geometry import FloatArray, Grid
-from napari_landmarker.gui.layers import POINTS_NAME
+from napari_landmarker.gui import overlay
+from napari_landmarker.gui.drawn_once import drawn_once
 from napari_landmarker.gui.looks import layer_geometry
 
 
@@ -29,42 +30,42 @@ class LineLayer:
         self._grid: Grid | None = None
         viewer.scene.camera.events.zoom.connect(self._fit_width)
 
-    def show(self, segments: FloatArray, grid: Grid) -> None:
+    def show(self, segments: FloatArray, grid: Grid, colors: FloatArray | None = None) -> None:
         """Draw lines.
 
         Args:
             segments: both ends of each line in index coordinates, ``(N, 2, D)``.
             grid: of the image they lie on.
+            colors: of each line, RGBA ``(N, 4)``, where they are not all of the same colour.
         """
         if len(segments) == 0:
             self.hide()
             return
         data = np.stack([segments[:, 0], segments[:, 1] - segments[:, 0]], axis=1)
-        if self.layer is None or self.layer not in self.viewer.layers or self.layer.ndim != grid.ndim:
+        if self.layer is None or not overlay.fits(self.viewer, self.layer, grid):
             self.remove()
-            self._add(data, grid)
+            self._add(data, grid, colors)
             return
-        self.layer.data = data
+        with drawn_once(self.layer):
+            if self.layer.data.shape == data.shape:
+                self.layer.data[...] = data
+            else:
+                self.layer.data = data
+            if colors is not None:
+                self.layer.edge_color[...] = colors
         if grid != self._grid:
-            for key, value in layer_geometry(grid).items():
-                setattr(self.layer, key, value)
+            overlay.lay_on(self.layer, grid)
             self._grid = grid
-        if not self.layer.visible:  # saying so again makes napari draw all layers again
-            self.layer.visible = True
+        overlay.set_visible(self.layer, True)
         self._fit_width()
 
     def hide(self) -> None:
         """Draw nothing."""
-        if self.layer is not None and self.layer.visible:
-            self.layer.visible = False
+        overlay.set_visible(self.layer, False)
 
     def remove(self) -> None:
         """Take the layer away, if it is there."""
-        if self.layer is not None and self.layer in self.viewer.layers:
-            active = self.viewer.layers.selection.active
-            self.viewer.layers.remove(self.layer)
-            if active is not None and active in self.viewer.layers:
-                self.viewer.layers.selection.active = active
+        overlay.remove(self.viewer, self.layer)
         self.layer = None
 
     def close(self) -> None:
@@ -72,14 +73,13 @@ class LineLayer:
         self.viewer.scene.camera.events.zoom.disconnect(self._fit_width)
         self.remove()
 
-    def _add(self, data: FloatArray, grid: Grid) -> None:
-        active = self.viewer.layers.selection.active
+    def _add(self, data: FloatArray, grid: Grid, colors: FloatArray | None) -> None:
         self.layer = Vectors(
             data,
             name=self._name,
             ndim=grid.ndim,
             vector_style="line",
-            edge_color=self._color,
+            edge_color=self._color if colors is None else colors,
             edge_width=self._width(grid),
             opacity=0.9,
             blending="translucent_no_depth",
@@ -87,10 +87,7 @@ class LineLayer:
             **layer_geometry(grid),
         )
         self._grid = grid
-        at = self.viewer.layers.index(POINTS_NAME) if POINTS_NAME in self.viewer.layers else len(self.viewer.layers)
-        self.viewer.layers.insert(at, self.layer)
-        if active is not None:
-            self.viewer.layers.selection.active = active
+        overlay.insert(self.viewer, self.layer)
 
     def _width(self, grid: Grid) -> float:
         spacing = 1.0 if grid.spacing is None else float(grid.spacing[-1])

@@ -21,7 +21,8 @@ class LossPlot(QWidget):
         )
         self.loss.setToolTip(
             "What the model tries to make small. If the orange line (images it does not learn from) rises again\n"
-            "while the blue one falls, more training will not help: stop and keep the best."
+            "while the blue one falls, more training will not help: stop and keep the best.\n"
+            "Where a model has two stages the loss begins anew with the second: that is no reason to stop."
         )
         self.error = LinePlot("Error on validation images", "minutes", log=True)
         self.error.setToolTip(

@@ -9,7 +9,8 @@ from napari.layers import Points
 from napari.viewer import Viewer
 
 from napari_landmarker.engine.geometry import FloatArray, Grid
-from napari_landmarker.gui.layers import POINTS_NAME
+from napari_landmarker.gui import overlay
+from napari_landmarker.gui.drawn_once import drawn_once
 from napari_landmarker.gui.looks import TEXT_SIZE, layer_geometry
 
 
@@ -40,38 +41,36 @@ class ValueLabels:
         if not texts:
             self.hide()
             return
-        if self.layer is None or self.layer not in self.viewer.layers or self.layer.ndim != grid.ndim:
+        if not overlay.fits(self.viewer, self.layer, grid):
             self.remove()
             self._add(grid)
         layer = self.layer
         assert layer is not None
-        layer.visible = True  # first: napari does not slice what is hidden, and then has texts for other rows
+        overlay.set_visible(layer, True)  # first: what is hidden is not sliced, and then has texts for other rows
         if grid != self._grid:
-            for key, value in layer_geometry(grid).items():
-                setattr(layer, key, value)
+            overlay.lay_on(layer, grid)
             self._grid = grid
-        if layer.data.shape != places.shape or not np.array_equal(layer.data, places):
-            layer.data = places
-            layer.size = 1e-3
-        layer.features = {"written": np.array(texts, dtype=object)}
-        layer.text.color = colors
+        with drawn_once(layer):
+            if layer.data.shape == places.shape:
+                layer.data[...] = places
+            else:
+                layer.data = places
+                layer.size = 1e-3
+            if list(layer.features["written"]) != list(texts):
+                layer.features["written"] = np.array(texts, dtype=object)
+                layer.text.refresh(layer.features)
+            layer.text.color = colors
 
     def hide(self) -> None:
         """Write nothing."""
-        if self.layer is not None and self.layer.visible:
-            self.layer.visible = False
+        overlay.set_visible(self.layer, False)
 
     def remove(self) -> None:
         """Take the layer away, if it is there."""
-        if self.layer is not None and self.layer in self.viewer.layers:
-            active = self.viewer.layers.selection.active
-            self.viewer.layers.remove(self.layer)
-            if active is not None and active in self.viewer.layers:
-                self.viewer.layers.selection.active = active
+        overlay.remove(self.viewer, self.layer)
         self.layer = None
 
     def _add(self, grid: Grid) -> None:
-        active = self.viewer.layers.selection.active
         self.layer = Points(
             np.empty((0, grid.ndim)),
             ndim=grid.ndim,
@@ -91,9 +90,5 @@ class ValueLabels:
             metadata={"landmarker": self._kind},
             **layer_geometry(grid),
         )
-        self.layer.editable = False
         self._grid = grid
-        at = self.viewer.layers.index(POINTS_NAME) if POINTS_NAME in self.viewer.layers else len(self.viewer.layers)
-        self.viewer.layers.insert(at, self.layer)
-        if active is not None:
-            self.viewer.layers.selection.active = active
+        overlay.insert(self.viewer, self.layer)

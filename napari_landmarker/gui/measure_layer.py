@@ -111,9 +111,8 @@ class MeasureLayer:
         parts = [drawings[one.measurement.name] for one in drawn]
         ndim = seen.grid.ndim
         segments = np.concatenate([part.segments for part in parts]) if parts else np.empty((0, 2, ndim))
-        self.lines.show(segments, seen.grid)
-        if self.lines.layer is not None and parts:
-            self.lines.layer.edge_color = np.repeat(ink, [len(part.segments) for part in parts], axis=0)
+        colors = np.repeat(ink, [len(part.segments) for part in parts], axis=0) if parts else None
+        self.lines.show(segments, seen.grid, colors)
         places = np.array([part.label for part in parts]).reshape(-1, ndim)
         written = self._text_colors(places)
         written[:, 3] = ink[:, 3]

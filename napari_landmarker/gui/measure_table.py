@@ -5,9 +5,9 @@ from __future__ import annotations
 from functools import lru_cache
 from typing import Any
 
-from qtpy.QtCore import QAbstractTableModel, QModelIndex, QPersistentModelIndex, QPointF, Qt
+from qtpy.QtCore import QPointF, Qt
 from qtpy.QtGui import QColor, QFont, QIcon, QPainter, QPixmap, QPolygonF
-from qtpy.QtWidgets import QAbstractItemView, QHeaderView, QTableView, QWidget
+from qtpy.QtWidgets import QAbstractItemView, QWidget
 
 from napari_landmarker.engine.landmarks import LandmarkSet
 from napari_landmarker.engine.metrics import Measured, measurements_of
@@ -22,24 +22,30 @@ from napari_landmarker.gui.measure_words import (
     verdict,
     verdict_text,
 )
+from napari_landmarker.gui.row_table import Index, RowModel, RowTable
 
-_Index = QModelIndex | QPersistentModelIndex
-_ROOT = QModelIndex()
 _NAME, _VALUE, _NORM, _OFF = range(4)
-_HEADERS = ("Measurement", "Value", "Norm", "Deviations")
-_HEADER_HELP = (
-    "What is measured. Choose rows to see them on the image.",
-    "Its value in this image, as the landmarks stand now. In italics: from points nobody has confirmed yet.",
-    "What is usual, with its standard deviation or half of its usual range.",
-    "How many deviations the value is from the norm: up to 1 is usual, beyond 2 is marked twice.",
+_COLUMNS = (
+    ("Measurement", "What is measured. Choose rows to see them on the image."),
+    (
+        "Value",
+        "Its value in this image, as the landmarks stand now. In italics: from points nobody has confirmed yet.",
+    ),
+    ("Norm", "What is usual, with its standard deviation or half of its usual range."),
+    (
+        "Deviations",
+        "How many deviations the value is from the norm: up to 1 is usual, beyond 2 is marked twice.",
+    ),
 )
+#: The widest that values and verdicts usually are; the spaces are for the icon.
+_WIDE_VALUE, _WIDE_VERDICT = "−1000.00 mm", "      −10.0 very high"
 
 
-class MeasureModel(QAbstractTableModel):
+class MeasureModel(RowModel):
     """One row a measurement; while a landmark is dragged, only the rows whose values change are told."""
 
     def __init__(self, parent: QWidget) -> None:
-        super().__init__(parent)
+        super().__init__(_COLUMNS, parent)
         self.measurements: tuple[Measurement, ...] = ()
         self.measured: tuple[Measured, ...] = ()
 
@@ -51,27 +57,14 @@ class MeasureModel(QAbstractTableModel):
             self.endResetModel()
         before = self.measured
         self.measured = () if landmarks is None else measurements_of(landmarks, measurements)
-        for row in range(len(measurements)):
-            if self.measured[row : row + 1] != before[row : row + 1]:
-                self.dataChanged.emit(self.index(row, 0), self.index(row, len(_HEADERS) - 1))
+        rows = range(len(measurements))
+        self.tell_rows(row for row in rows if self.measured[row : row + 1] != before[row : row + 1])
 
-    def rowCount(self, parent: _Index = _ROOT) -> int:
-        """Called by Qt."""
-        return 0 if parent.isValid() else len(self.measurements)
+    def count(self) -> int:
+        """One for each measurement."""
+        return len(self.measurements)
 
-    def columnCount(self, parent: _Index = _ROOT) -> int:
-        """Called by Qt."""
-        return 0 if parent.isValid() else len(_HEADERS)
-
-    def headerData(self, section: int, orientation: Qt.Orientation, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
-        """Called by Qt."""
-        if orientation == Qt.Orientation.Horizontal and role == Qt.ItemDataRole.DisplayRole:
-            return _HEADERS[section]
-        if orientation == Qt.Orientation.Horizontal and role == Qt.ItemDataRole.ToolTipRole:
-            return _HEADER_HELP[section]
-        return None
-
-    def data(self, index: _Index, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
+    def data(self, index: Index, role: int = Qt.ItemDataRole.DisplayRole) -> Any:
         """Called by Qt."""
         if not index.isValid():
             return None
@@ -106,31 +99,26 @@ class MeasureModel(QAbstractTableModel):
         return value_text(measured) if column == _VALUE else verdict_text(measured)
 
 
-class MeasureTable(QTableView):
+class MeasureTable(RowTable):
     """The table; rows are chosen by mouse or arrow keys, several with Ctrl or Shift."""
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.values = MeasureModel(self)
-        self.setModel(self.values)
-        self.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
+        self.show_rows(self.values)
         self.setSelectionMode(QAbstractItemView.SelectionMode.ExtendedSelection)
-        self.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
-        self.setShowGrid(False)
-        self.setTabKeyNavigation(False)
-        self.setWordWrap(False)
-        self.setTextElideMode(Qt.TextElideMode.ElideMiddle)
-        self.verticalHeader().hide()
-        header = self.horizontalHeader()
-        header.setHighlightSections(False)
-        header.setDefaultAlignment(Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter)
-        header.setSectionResizeMode(_NAME, QHeaderView.ResizeMode.Stretch)
-        for column in (_VALUE, _NORM, _OFF):
-            header.setSectionResizeMode(column, QHeaderView.ResizeMode.ResizeToContents)
 
     def show_landmarks(self, measurements: tuple[Measurement, ...], landmarks: LandmarkSet | None) -> None:
         """Show the measurements of these landmarks."""
+        others = measurements != self.values.measurements
         self.values.show(measurements, landmarks)
+        if others:
+            self._make_room()
+
+    def _make_room(self) -> None:
+        self.make_room(_VALUE, (_WIDE_VALUE,))
+        self.make_room(_NORM, map(norm_text, self.values.measurements))
+        self.make_room(_OFF, (_WIDE_VERDICT,))
 
     @property
     def chosen(self) -> tuple[str, ...]:

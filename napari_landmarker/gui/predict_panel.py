@@ -176,6 +176,7 @@ class PredictPanel(ScrollPanel):
         self.told.setText("Loading the model…")
         self.bar.setRange(0, 0)
         CloseGuard.watch(self.window())
+        self.heatmaps.layer.prepare()
         task.start()
         self._refresh()
 

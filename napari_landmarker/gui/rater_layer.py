@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 from napari.layers import Points
-from napari.utils.events import Event
 from napari.viewer import Viewer
 
 from napari_landmarker.engine.landmarks import LandmarkSet
+from napari_landmarker.gui import overlay
 from napari_landmarker.gui.layers import CaseLayers
 from napari_landmarker.gui.line_layer import LineLayer
 from napari_landmarker.gui.looks import layer_geometry, point_arguments
@@ -51,7 +51,7 @@ class RaterLayer:
             self._hide()
             return
         truth = other.truth()
-        if self.layer is None or self.layer not in self.viewer.layers or self.layer.ndim != truth.grid.ndim:
+        if not overlay.fits(self.viewer, self.layer, truth.grid):
             self._remove()
             self._add(truth)
         self._draw(truth)
@@ -61,23 +61,17 @@ class RaterLayer:
     # ---- inside
 
     def _hide(self) -> None:
-        if self.layer is not None and self.layer.visible:
-            self.layer.visible = False
+        overlay.set_visible(self.layer, False)
         self.lines.hide()
 
     def _remove(self) -> None:
-        if self.layer is not None and self.layer in self.viewer.layers:
-            active = self.viewer.layers.selection.active
-            self.viewer.layers.remove(self.layer)
-            if active is not None and active in self.viewer.layers:
-                self.viewer.layers.selection.active = active
+        overlay.remove(self.viewer, self.layer)
         self.layer = None
 
     def _add(self, truth: LandmarkSet) -> None:
-        active = self.viewer.layers.selection.active
         arguments = point_arguments("")
         del arguments["text"]
-        layer = Points(
+        self.layer = Points(
             np.empty((0, truth.grid.ndim)),
             ndim=truth.grid.ndim,
             name=RATER_NAME,
@@ -87,27 +81,20 @@ class RaterLayer:
             **arguments,
             **layer_geometry(truth.grid),
         )
-        layer.events.editable.connect(_refuse_edits)
-        layer.editable = False
-        points = self.layers.points
-        at = self.viewer.layers.index(points) if points in self.viewer.layers else len(self.viewer.layers)
-        self.viewer.layers.insert(at, layer)
-        self.viewer.layers.selection.active = active
-        self.layer = layer
+        overlay.insert(self.viewer, self.layer)
 
     def _draw(self, truth: LandmarkSet) -> None:
         project, layer = self.session.project, self.layer
         assert project is not None
         assert layer is not None
         names = [name for name, placed in zip(truth.names, truth.placed, strict=True) if placed]
-        for key, value in layer_geometry(truth.grid).items():
-            setattr(layer, key, value)
+        overlay.lay_on(layer, truth.grid)
         layer.data = np.array([truth.point(name) for name in names])
         layer.symbol = "diamond"
         layer.face_color = "transparent"
         layer.border_width = 0.18
         layer.border_color = [project.schema.definition(name).color for name in names]
-        layer.visible = True
+        overlay.set_visible(layer, True)
 
     def _size(self, _: object = None) -> None:
         """As large on the screen as one's own landmarks at every zoom."""
@@ -129,9 +116,3 @@ class RaterLayer:
         if hidden and self.viewer.dims.ndisplay == 2:
             pairs = pairs[(np.round(pairs[:, 0, hidden]) == np.round(pairs[:, 1, hidden])).all(axis=1)]
         self.lines.show(pairs, truth.grid)
-
-
-def _refuse_edits(event: Event) -> None:
-    """Napari allows edits again whenever it gets new data."""
-    if event.source.editable:
-        event.source.editable = False

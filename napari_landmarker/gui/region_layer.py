@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
-from napari.layers import Layer, Shapes, Surface
+from napari.layers import Shapes, Surface
 from napari.utils.colormaps.standardize_color import transform_color
 from napari.viewer import Viewer
 from qtpy.QtCore import QObject, QTimer
 
-from napari_landmarker.engine.geometry import FloatArray
+from napari_landmarker.engine.geometry import FloatArray, Grid
 from napari_landmarker.engine.landmarks import LandmarkStatus
 from napari_landmarker.engine.uncertainty import Region
-from napari_landmarker.gui.layers import POINTS_NAME
+from napari_landmarker.gui import overlay
 from napari_landmarker.gui.links import follow
 from napari_landmarker.gui.looks import layer_geometry
 from napari_landmarker.state.session import Session
@@ -112,28 +111,26 @@ class RegionLayer(QObject):
         lines = [(name, line) for name in names for line in self._outlines(self.regions[name])]
         self.drawn = tuple(name for name, _ in lines)
         if not lines:
-            _hide(self.shapes)
+            overlay.set_visible(self.shapes, False)
             return
-        if self.shapes is None or self.shapes not in self.viewer.layers or self.shapes.ndim != lines[0][1].shape[1]:
-            self._remove(self.shapes)
+        grid = self.regions[lines[0][0]].grid
+        if self.shapes is None or not overlay.fits(self.viewer, self.shapes, grid):
+            overlay.remove(self.viewer, self.shapes)
             self.shapes = Shapes(
-                ndim=lines[0][1].shape[1],
+                ndim=grid.ndim,
                 name=REGIONS_NAME,
                 opacity=1.0,
                 metadata={"landmarker": "regions"},
-                **self._geometry(),
+                **layer_geometry(self._grid),
             )
-            self._insert(self.shapes)
+            overlay.insert(self.viewer, self.shapes)
         layer = self.shapes
-        for key, value in self._geometry().items():
-            if not np.array_equal(value, getattr(layer, key)):
-                setattr(layer, key, value)
+        overlay.lay_on(layer, self._grid)
         layer.current_edge_width = self._width()
         layer.data = [(np.vstack([line, line[:1]]), "path") for _, line in lines]
         layer.edge_color = np.stack([self._color(name) for name, _ in lines])
         layer.edge_width = self._width()
-        layer.editable = False
-        layer.visible = True
+        overlay.set_visible(layer, True)
 
     def _outlines(self, region: Region) -> list[FloatArray]:
         """The outlines of a region on what is shown, ``(N, D)`` each."""
@@ -155,7 +152,7 @@ class RegionLayer(QObject):
 
     def _draw_skins(self, names: list[str]) -> None:
         if not names:
-            _hide(self.surface)
+            overlay.set_visible(self.surface, False)
             return
         parts = [(name, *self.regions[name].surface()) for name in names]
         starts = np.cumsum([0, *(len(vertices) for _, vertices, _ in parts[:-1])])
@@ -171,17 +168,15 @@ class RegionLayer(QObject):
                 blending="translucent_no_depth",
                 shading="none",
                 metadata={"landmarker": "regions"},
-                **self._geometry(),
+                **layer_geometry(self._grid),
             )
-            self._insert(self.surface)
+            overlay.insert(self.viewer, self.surface)
             return
-        for key, value in self._geometry().items():
-            if not np.array_equal(value, getattr(self.surface, key)):
-                setattr(self.surface, key, value)
+        overlay.lay_on(self.surface, self._grid)
         self.surface.vertex_colors = None  # as many as before, which the new vertices may not be
         self.surface.data = (vertices, faces)
         self.surface.vertex_colors = colors
-        self.surface.visible = True
+        overlay.set_visible(self.surface, True)
 
     # ---- following
 
@@ -210,41 +205,20 @@ class RegionLayer(QObject):
 
     def _width(self) -> float:
         """Width of an outline in pixels of the image."""
-        assert self.session.image is not None
-        step = 1.0 if self.session.image.grid.spacing is None else self.session.image.grid.spacing[-1]
+        step = 1.0 if self._grid.spacing is None else self._grid.spacing[-1]
         return float(_LINE_PX / (self.viewer.scene.camera.zoom * step))
 
     def _color(self, name: str) -> npt.NDArray[np.float32]:
         assert self.session.project is not None
         return np.asarray(transform_color(self.session.project.schema.definition(name).color)[0])
 
-    def _geometry(self) -> dict[str, Any]:
+    @property
+    def _grid(self) -> Grid:
         assert self.session.image is not None
-        return layer_geometry(self.session.image.grid)
+        return self.session.image.grid
 
     def _hidden_axes(self) -> list[int]:
         """Axes of the image that a slider chooses a place on."""
         image = self.session.image
         first = self.viewer.dims.ndim - (0 if image is None else image.grid.ndim)
         return [axis - first for axis in self.viewer.dims.not_displayed if axis >= first]
-
-    def _insert(self, layer: Layer) -> None:
-        """Put a layer under the points; the active layer stays active."""
-        layers = self.viewer.layers
-        active = layers.selection.active
-        layers.insert(layers.index(POINTS_NAME) if POINTS_NAME in layers else len(layers), layer)
-        layer.editable = False
-        if active is not None:
-            layers.selection.active = active
-
-    def _remove(self, layer: Layer | None) -> None:
-        if layer is not None and layer in self.viewer.layers:
-            active = self.viewer.layers.selection.active
-            self.viewer.layers.remove(layer)
-            if active is not None and active in self.viewer.layers:
-                self.viewer.layers.selection.active = active
-
-
-def _hide(layer: Layer | None) -> None:
-    if layer is not None and layer.visible:
-        layer.visible = False

@@ -71,6 +71,7 @@ class ReportPanel(ScrollPanel):
         layout.addStretch(1)
         follow(self, session.project_changed, self._project_changed)
         follow(self, session.predictions_changed, self._refresh)
+        follow(self, session.access_changed, self._refresh)
         self._refresh()
 
     # ---- making it
@@ -142,6 +143,10 @@ class ReportPanel(ScrollPanel):
             radii = parse_radii(self.radii.text())
         except LandmarkerError as error:
             self._failed(str(error))
+            return
+        sentence = self.session.why_not_ready()  # a report reads the disk
+        if sentence is not None:
+            self._failed(sentence)
             return
         split = Split(self.split.currentData())
         self._start(functools.partial(make_report, project=project, model=model, split=split, radii=radii), project)
@@ -269,13 +274,10 @@ class ReportPanel(ScrollPanel):
 
     def _refresh(self, *_: object) -> None:
         going = self.task is not None
-        ready = self.session.model is not None
-        self.make.setEnabled(ready and not going)
-        self.make.setToolTip(
-            "Predict these images, compare with the annotations and write the report."
-            if ready
-            else "Train a model first: this project has none."
-        )
+        no_model = None if self.session.model is not None else "Train a model first: this project has none."
+        reason = self.session.lock_owner or no_model
+        self.make.setEnabled(reason is None and not going)
+        self.make.setToolTip(reason or "Predict these images, compare with the annotations and write the report.")
         self.bar.setVisible(going)
         self.cancel.setVisible(going)
         self.told.setVisible(bool(self.told.text()))

@@ -16,7 +16,6 @@ from napari_landmarker.state.session import Session
 _ROOT = QModelIndex()
 #: Why a row is there, in a word or two.
 KIND_WORDS = {
-    ReviewKind.CONFIDENCE: "unsure",
     ReviewKind.REGION: "large region",
     ReviewKind.SHAPE: "unusual place",
     ReviewKind.SWAP: "sides swapped?",
@@ -67,12 +66,19 @@ class ReviewModel(QAbstractListModel):
         done = self._session.reviewed(item.case_id)
         if role in (Qt.ItemDataRole.DisplayRole, Qt.ItemDataRole.AccessibleTextRole):
             tick = "✓ " if done else ""
-            return f"{tick}{item.case_id}: {item.landmark} ({KIND_WORDS[item.kind]})"
+            return f"{tick}{item.case_id}: {item.landmark} ({self._word(item)})"
         if role == Qt.ItemDataRole.ToolTipRole:
             return item.reason
         if role == Qt.ItemDataRole.ForegroundRole and done:
             return QApplication.palette().brush(QPalette.ColorGroup.Disabled, QPalette.ColorRole.WindowText)
         return None
+
+    @staticmethod
+    def _word(item: ReviewItem) -> str:
+        """Why it is there, in a word or two."""
+        if item.kind is ReviewKind.CONFIDENCE:
+            return f"{1 - item.severity:.0%} sure"
+        return KIND_WORDS[item.kind]
 
     def _ticked(self, case_id: str) -> None:
         for row, item in enumerate(self.items):

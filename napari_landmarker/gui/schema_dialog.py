@@ -7,7 +7,6 @@ from collections.abc import Sequence
 from qtpy.QtCore import Qt
 from qtpy.QtGui import QKeyEvent
 from qtpy.QtWidgets import (
-    QApplication,
     QDialog,
     QDialogButtonBox,
     QMessageBox,
@@ -26,6 +25,7 @@ from napari_landmarker.gui.schema_measurements import MeasurementsPage
 from napari_landmarker.gui.schema_problems import Problem, problems
 from napari_landmarker.gui.schema_saving import drop_pictures, loss, take_pictures
 from napari_landmarker.gui.scroll_panel import wrapped
+from napari_landmarker.gui.waiting import wait_for
 from napari_landmarker.state.session import Session
 
 _TITLES = ("Landmarks", "Lines", "Measurements")
@@ -110,20 +110,21 @@ class SchemaDialog(QDialog):
         except LandmarkerError as error:
             self._tell(str(error), wrong=True)
             return
+        if annotated is None:
+            self._tell("Nothing was changed: saving was stopped.")
+            return
         lost, changed = loss(removed, renamed, annotated)
         if lost or changed:
             self._ask(lost, changed)
         else:
             self._save()
 
-    def _annotated(self, names: list[str]) -> dict[str, int]:
+    def _annotated(self, names: list[str]) -> dict[str, int] | None:
+        """In how many images landmarks are annotated; None if a person stopped the look through the files."""
         if not names:
             return {}
-        QApplication.setOverrideCursor(Qt.CursorShape.WaitCursor)
-        try:
-            return self.session.annotated_in(names)
-        finally:
-            QApplication.restoreOverrideCursor()
+        count = self.session.count_annotated(names)
+        return wait_for(self, "Looking where these landmarks are annotated…", lambda job: count(job.progress))
 
     def _ask(self, lost: str, changed: str) -> None:
         box = QMessageBox(self)
@@ -163,7 +164,12 @@ class SchemaDialog(QDialog):
             made = take_pictures(self.draft, project.root)
             schema = self.draft.schema()
             if schema != project.schema:
-                self.session.change_schema(schema, self.draft.renamed, lambda done, all_: _show(bar, done, all_))
+                self.session.change_schema(
+                    schema,
+                    self.draft.renamed,
+                    lambda done, all_: _show(bar, done, all_),
+                    removed=self.draft.removed,
+                )
                 tell("The landmarks of the project were saved.")
         except LandmarkerError as error:
             drop_pictures(made)

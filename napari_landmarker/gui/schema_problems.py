@@ -40,7 +40,7 @@ def problems(draft: SchemaDraft) -> list[Problem]:
     found = [] if draft.landmarks else [Problem(None, "name", "A project needs at least one landmark: add one.")]
     names = [landmark.name.strip() for landmark in draft.landmarks]
     for landmark in draft.landmarks:
-        found += _of_landmark(landmark, names, draft.removed)
+        found += _of_landmark(landmark, names)
     for number, line in enumerate(draft.lines):
         found += _of_line(line, draft.lines[:number])
     titles = [measurement.name.strip() for measurement in draft.measurements]
@@ -49,7 +49,7 @@ def problems(draft: SchemaDraft) -> list[Problem]:
     return found
 
 
-def _of_landmark(landmark: LandmarkDraft, names: list[str], removed: tuple[str, ...]) -> Iterator[Problem]:
+def _of_landmark(landmark: LandmarkDraft, names: list[str]) -> Iterator[Problem]:
     name = landmark.name.strip()
     if not name:
         yield Problem(landmark, "name", "A landmark needs a name: type one.")
@@ -57,8 +57,6 @@ def _of_landmark(landmark: LandmarkDraft, names: list[str], removed: tuple[str, 
         yield Problem(landmark, "name", "A name must be text on one line.")
     elif names.count(name) > 1:
         yield Problem(landmark, "name", f"Another landmark is called “{name}” too: give one of them another name.")
-    elif landmark.was and name in removed:
-        yield Problem(landmark, "name", f"You removed “{name}” just now: save that before another one takes its name.")
     if landmark.picture is not None and not QImageReader(str(landmark.picture)).canRead():
         yield Problem(
             landmark, "example", f"“{landmark.picture.name}” is no picture that can be shown: choose a PNG or JPEG."

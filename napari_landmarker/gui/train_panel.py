@@ -24,6 +24,8 @@ from napari_landmarker.state.training import TrainingRun, TrainingState, cut_off
 
 #: What a person set by hand is written into this file of the folder of the runs, to train with it.
 SETTINGS = "settings.yaml"
+_RESUME_TIP = "Go on with this training where it was cut off, with the time that it had left."
+_DISCARD_TIP = "Throw away what this training has learnt."
 
 
 class TrainPanel(ScrollPanel):
@@ -66,6 +68,7 @@ class TrainPanel(ScrollPanel):
         follow(self, session.project_changed, self._project_changed)
         for signal in (session.cases_changed, session.progress_changed):
             follow(self, signal, self._count)
+        follow(self, session.access_changed, self._refresh)
         active = TrainingProcess.active()
         if active is not None:
             self._watch(active)
@@ -90,7 +93,9 @@ class TrainPanel(ScrollPanel):
         self.bar.setRange(0, 1000)
         self.bar.setTextVisible(False)
         self.use = QPushButton("Use this model")
-        self.use.setToolTip("Make it the model that predicts, and go on to the predictions.")
+        self.use.setToolTip(
+            "Make it the model that predicts, and open the next image that is not finished, with its points."
+        )
         self.use.clicked.connect(self._use)
         self.errors = QPushButton("Look at its errors")
         self.errors.clicked.connect(self._look)
@@ -102,10 +107,8 @@ class TrainPanel(ScrollPanel):
 
     def _make_resume(self) -> QHBoxLayout:
         self.resume = QPushButton()
-        self.resume.setToolTip("Go on with this training where it was cut off, with the time that it had left.")
         self.resume.clicked.connect(self.resume_training)
         self.discard = QPushButton("Discard it")
-        self.discard.setToolTip("Throw away what this training has learnt.")
         self.discard.clicked.connect(self.discard_cut_off)
         row = QHBoxLayout()
         row.addWidget(self.resume, 1)
@@ -116,7 +119,7 @@ class TrainPanel(ScrollPanel):
 
     def start_training(self) -> None:
         """Start a run as it was chosen, within the time limit."""
-        project = self.session.project
+        project = self._ready()
         if project is None:
             return
         own = self.choices.own
@@ -131,13 +134,13 @@ class TrainPanel(ScrollPanel):
 
     def resume_training(self) -> None:
         """Go on with the run that was cut off."""
-        project = self.session.project
+        project = self._ready()
         if project is not None and self._cut_off is not None:
             self._begin(project, resumed_run(project, self._cut_off), ["--resume", "--run", self._cut_off])
 
     def discard_cut_off(self) -> None:
         """Throw the run away that was cut off."""
-        project = self.session.project
+        project = self._ready()
         if project is not None and self._cut_off is not None:
             try:
                 discard_run(project, self._cut_off)
@@ -161,6 +164,13 @@ class TrainPanel(ScrollPanel):
         """Called by Qt."""
         super().showEvent(event)
         self._count()
+
+    def _ready(self) -> Project | None:
+        """The project, once all that a run reads is saved; why it may not be written is told."""
+        sentence = self.session.why_not_ready()
+        if sentence is not None:
+            self.session.failed.emit(sentence)
+        return self.session.project if sentence is None else None
 
     def _how(self, runs: Path) -> list[str]:
         """The options of the command that say what was chosen."""
@@ -286,14 +296,19 @@ class TrainPanel(ScrollPanel):
         self.errors.setVisible(ready and split is not None)
         which = "" if split is None else f"the {split.value} split, which it did not learn from"
         self.errors.setToolTip(f"Make the report of this model on the images of {which}.")
-        for button in (self.resume, self.discard):
+        reason = self.session.lock_owner
+        for button, tip in ((self.resume, _RESUME_TIP), (self.discard, _DISCARD_TIP)):
             button.setVisible(self._cut_off is not None)
+            button.setEnabled(reason is None)
+            button.setToolTip(reason or tip)
         self.resume.setText(f"Go on with '{self._cut_off}', which was cut off")
 
     def _reason(self) -> str:
         """Why nothing can be trained, or nothing."""
         if self.session.project is None:
             return "Open or create a project first."
+        if self.session.lock_owner is not None:
+            return self.session.lock_owner
         if not self.isVisible() or self._counts.busy:
             return ""
         if self._counts.counts[Split.TRAIN] == 0:

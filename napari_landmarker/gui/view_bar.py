@@ -52,6 +52,7 @@ class ViewBar(QWidget):
         self.names = _check("Names", tip("names"), self.layers.show_names)
         self.lens = _check("Magnifier", tip("magnifier"), self.view.set_magnifier)
         self.bar = _check("Scale bar", "A bar that says how long things are on the image.", self.view.set_scale_bar)
+        self.three = _check("Three views", tip("three_views"), self.view.set_three_views)
         self.size = QSlider(Qt.Orientation.Horizontal)
         self.size.setRange(4, 60)
         self.size.setToolTip(f"How large the points are on the screen. {tip('larger_points')} {tip('smaller_points')}")
@@ -75,6 +76,7 @@ class ViewBar(QWidget):
         grid.addLayout(points, 1, 0)
         grid.addWidget(self.pixel, 1, 1, 1, 2)
         grid.addWidget(self.ruler, 1, 3)
+        grid.addWidget(self.three, 2, 0, 1, 4)
         for column in range(4):
             grid.setColumnStretch(column, 1)
 
@@ -94,6 +96,7 @@ class ViewBar(QWidget):
             (self.names, self.layers.names_visible),
             (self.lens, self.view.magnifier),
             (self.bar, self.view.scale_bar),
+            (self.three, self.view.three_views),
         ):
             box.setChecked(on)
         if self.size.value() != round(self.layers.size_px):
@@ -101,6 +104,7 @@ class ViewBar(QWidget):
             self.size.setValue(round(self.layers.size_px))
             self.size.blockSignals(False)
         self.ruler.setChecked(self.actions_.tape.active)
+        self.three.setVisible(self.session.image is not None and self.session.image.grid.ndim == 3)
         self._show_pixel()
         if self.view.magnifier and self.magnifier is None:
             self._make_magnifier()

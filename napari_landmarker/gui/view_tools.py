@@ -18,10 +18,11 @@ class ViewTools:
     """How the image is looked at; nothing of it changes what is saved.
 
     Signals:
-        changed: the magnifier or the scale bar was switched on or off.
+        changed: the magnifier, the three views or the scale bar were switched on or off.
 
     Attributes:
         magnifier: whether the pixels under the mouse are shown enlarged.
+        three_views: whether three slices of a volume are shown beside the canvas.
     """
 
     changed = Signal()
@@ -31,6 +32,7 @@ class ViewTools:
         self.session = session
         self.layers = layers
         self.magnifier = False
+        self.three_views = False
         self._before: tuple[float, tuple[float, ...], str | None] | None = None
         session.case_changed.connect(self._case_changed)
 
@@ -44,6 +46,12 @@ class ViewTools:
         """Show the pixels under the mouse enlarged, or no longer."""
         if on != self.magnifier:
             self.magnifier = on
+            self.changed.emit()
+
+    def set_three_views(self, on: bool) -> None:
+        """Show three slices at right angles beside the canvas, or no longer."""
+        if on != self.three_views:
+            self.three_views = on
             self.changed.emit()
 
     @property

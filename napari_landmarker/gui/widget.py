@@ -23,6 +23,7 @@ from napari_landmarker.gui.layers import CaseLayers
 from napari_landmarker.gui.links import follow
 from napari_landmarker.gui.measure_panel import MeasurePanel
 from napari_landmarker.gui.messages import reports, tell, tell_error, tell_warning
+from napari_landmarker.gui.ortho_dock import OrthoDock
 from napari_landmarker.gui.predict_panel import PredictPanel
 from napari_landmarker.gui.project_bar import ProjectActions, ProjectBar
 from napari_landmarker.gui.project_dialog import ProjectDialog
@@ -61,6 +62,7 @@ class LandmarkerWidget(QWidget):
         self.messages = Messages(self.session)
         self.layers = CaseLayers(viewer, self.session)
         self.canvas = CanvasTool(viewer, self.session, self.layers)
+        self.ortho = OrthoDock(viewer, self.session, self.layers, self.canvas, self)
         self.other_rater = RaterLayer(viewer, self.session, self.layers)
         self.bar = ProjectBar(self.session)
         self.raters = RaterBar(self.session)
@@ -90,7 +92,7 @@ class LandmarkerWidget(QWidget):
         layout.addWidget(self.conflicts)
         layout.addWidget(self.raters)
         layout.addWidget(self.tabs, 1)
-        self.setMinimumWidth(self.fontMetrics().averageCharWidth() * 56)
+        self.setMinimumWidth(self.fontMetrics().averageCharWidth() * 72)
         self.upkeep = Upkeep(self.session, self)
         self.drop = DropTarget(self, self.session)
         self.drop.dropped.connect(self.open_dropped)
@@ -98,16 +100,16 @@ class LandmarkerWidget(QWidget):
         for actions in (self.bar.actions_, self.start.actions_):
             self._connect(actions)
         self.measure.edit_wanted.connect(lambda: self.annotate.schema.edit(measurements=True))
-        self.train.model_chosen.connect(lambda _: self.tabs.setCurrentWidget(self.predict))
+        self.train.model_chosen.connect(self._go_on_with)
         self.train.report_wanted.connect(self._report_on)
         self.report.looked.connect(self.layers.bring_into_view)
         follow(self, self.session.project_changed, self._project_changed)
         follow(self, self.session.failed, tell_error)
         self._guard = SaveGuard(self.session, self)
         session, layers, canvas, other = self.session, self.layers, self.canvas, self.other_rater
-        messages = self.messages
+        messages, ortho = self.messages, self.ortho
         self.destroyed.connect(
-            lambda: (messages.close(), other.close(), canvas.close(), layers.close(), session.leave())
+            lambda: (messages.close(), ortho.close(), other.close(), canvas.close(), layers.close(), session.leave())
         )
         self._project_changed()
 
@@ -161,6 +163,11 @@ class LandmarkerWidget(QWidget):
             self.predict.opener.open_model(first)
 
     # ---- inside
+
+    def _go_on_with(self, _: str) -> None:
+        """With the model just trained, on to the next image that is not finished, its points ready to be corrected."""
+        self.tabs.setCurrentWidget(self.predict)
+        self.predict.predict_next()
 
     def _add_images(self, paths: Sequence[Path]) -> None:
         """Add images to the project, and open the first of them, which may have been there already."""

@@ -15,7 +15,8 @@ from window import NAMES, SHAPE_3D, SPACING_3D, Canvas, prediction
 
 from napari_landmarker.engine.exchange import create_project
 from napari_landmarker.engine.schema import LandmarkSchema
-from napari_landmarker.gui.layers import POINTS_NAME, SIZE_PX
+from napari_landmarker.gui.case_layers import POINTS_NAME
+from napari_landmarker.gui.layers import SIZE_PX
 from napari_landmarker.gui.widget import LandmarkerWidget
 from napari_landmarker.state.modes import LabelMode
 

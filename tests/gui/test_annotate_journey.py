@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+from export_steps import export
 from qtpy.QtWidgets import QApplication
 from window import NAMES, Canvas
 
@@ -48,7 +49,7 @@ def test_2d_place_drag_undo_redo_export_and_open_the_export_in_a_new_project(
     np.testing.assert_allclose(session.shown.point("nasion"), dragged, atol=1e-6)
     np.testing.assert_allclose(widget.layers.points.data, [dragged, sella], atol=1e-6)
 
-    widget.annotate.exchange.export_files(tmp_path / "export")
+    export(widget, "labelme", tmp_path / "export")
     assert [path.name for path in (tmp_path / "export").iterdir()] == ["head_0.json"]
     widget.session.open_project(new_project(widget, images_2d[0].parent, tmp_path / "export", tmp_path / "second"))
     assert session.case_id == "head_0"
@@ -86,7 +87,7 @@ def test_3d_place_drag_undo_redo_export_and_open_the_export_in_a_new_project(
     canvas.redo()
     np.testing.assert_allclose(session.shown.point("nasion"), dragged, atol=1e-6)
 
-    widget.annotate.exchange.export_files(tmp_path / "export")
+    export(widget, "slicer", tmp_path / "export")
     assert [path.name for path in (tmp_path / "export").iterdir()] == ["scan_0.mrk.json"]
     widget.session.open_project(new_project(widget, images_3d[0].parent, tmp_path / "export", tmp_path / "second"))
     np.testing.assert_allclose(session.shown.points[:2], [dragged, sella], atol=1e-6)

@@ -24,8 +24,8 @@ from napari_landmarker.state.modes import LabelMode
 K, CTRL, SHIFT = Qt.Key, Qt.KeyboardModifier.ControlModifier, Qt.KeyboardModifier.ShiftModifier
 #: What napari's keys act on while our layers are active: the window, images, points and vectors.
 _NAPARI = ("viewer", "image", "points", "vectors")
-#: With these the points layer would change points behind the session's back, so they are ours.
-_OURS = {"Delete", "Backspace", "Ctrl+C", "Ctrl+V"}
+#: With these napari would change points behind the session's back, so they are ours; so is Ctrl+Y, to redo.
+_OURS = {"Delete", "Backspace", "Ctrl+C", "Ctrl+V", "Ctrl+Y"}
 
 
 @pytest.fixture(scope="module")

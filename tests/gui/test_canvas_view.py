@@ -102,6 +102,21 @@ def test_edges_join_placed_landmarks_and_follow_a_drag(flat: Canvas) -> None:
     assert len(lines(flat)) == 0
 
 
+def test_edges_of_an_annotated_image_lie_between_image_and_points(flat: Canvas) -> None:
+    flat.click((30, 30))
+    flat.click((60, 60))
+    project = flat.widget.session.project
+    flat.widget.session.close_project()
+    flat.widget.canvas.edges.lines.remove()
+    flat.widget.open_project(project.root)
+    layers = flat.widget.layers
+    assert len(lines(flat)) == 1
+    order = [
+        flat.viewer.layers.index(one) for one in (layers.image, flat.widget.canvas.edges.lines.layer, layers.points)
+    ]
+    assert order == sorted(order)
+
+
 def test_edges_keep_their_width_on_the_screen(flat: Canvas) -> None:
     flat.click((30, 30))
     flat.click((60, 60))

@@ -11,6 +11,7 @@ from qtpy.QtCore import QPoint, Qt
 from window import NAMES
 
 from napari_landmarker.engine import model_folders
+from napari_landmarker.engine.datasets import SAMPLES, sample_project
 from napari_landmarker.engine.landmarks import LandmarkStatus
 from napari_landmarker.engine.project import Project
 from napari_landmarker.engine.schema import LandmarkSchema
@@ -50,6 +51,23 @@ def test_predict_with_a_shipped_model_before_any_training(
         *[LandmarkStatus.UNPLACED] * (len(NAMES) - 2),
     ]
     assert widget.report.make.isEnabled()
+
+
+def test_the_sample_has_regions_from_its_first_prediction_on(
+    widget: LandmarkerWidget, tmp_path: Path, qtbot: QtBot, told: list[str]
+) -> None:
+    """The model that really ships is calibrated: nothing must be trained or annotated to see how sure it is."""
+    session, panel = widget.session, widget.predict
+    session.open_project(sample_project(SAMPLES[2], tmp_path / "p"))
+    widget.tabs.setCurrentWidget(panel)
+    qtbot.mouseClick(panel.one, Qt.MouseButton.LeftButton, pos=QPoint(5, 5))
+    qtbot.waitUntil(lambda: panel.task is None, timeout=60_000)
+    box = panel.regions
+    qtbot.waitUntil(lambda: bool(box.layer.regions), timeout=60_000)
+    assert told == []
+    assert set(box.layer.regions) == set(session.names)
+    assert not any(region.whole for region in box.layer.regions.values())
+    assert box.promise.text().startswith("In 95 of 100 such images, the true point of a landmark lies inside")
 
 
 def test_a_model_of_the_project_comes_first_and_either_can_be_chosen(

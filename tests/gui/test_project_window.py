@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from export_steps import export
 from napari import Viewer
 from PIL import Image as PillowImage
 from pytestqt.qtbot import QtBot
@@ -281,8 +282,7 @@ def test_export_a_table_and_import_it_again(
     exchange, session = open_2d.annotate.exchange, open_2d.session
     y, x = canvas.click((30.3, 40.4))
     table = str(tmp_path / "out.csv")
-    monkeypatch.setattr("qtpy.QtWidgets.QFileDialog.getSaveFileName", lambda *_: (table, ""))
-    exchange.write.menu().actions()[1].trigger()
+    export(open_2d, "csv", Path(table))
     with open(table, encoding="utf-8", newline="") as file:
         rows = [row for row in csv.DictReader(file) if row["x"]]
     assert [(row["image"], row["landmark"]) for row in rows] == [("head_0.png", "nasion")]
@@ -293,7 +293,7 @@ def test_export_a_table_and_import_it_again(
     np.testing.assert_allclose(session.shown.point("nasion"), (y, x), atol=1e-9)
     canvas.undo()
     assert not session.shown.placed.any(), "an import can be undone"
-    assert [sentence[:9] for sentence in told] == ["Annotatio", "One image"]
+    assert [sentence[:9] for sentence in told] == ["One point", "One image"]
 
 
 def test_files_in_other_words_are_told_and_nothing_is_lost(

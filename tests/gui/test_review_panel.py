@@ -53,7 +53,7 @@ def test_the_least_certain_image_is_opened_first_at_its_landmark_with_the_reason
     assert [item.case_id for item in panel.rows.items] == [ids[1], ids[2], ids[0]]
     assert session.case_id == ids[1]
     assert session.current == "sella"
-    assert panel.reason.text() == "The model is least certain of 'sella' here: its confidence is 0.20 of 1."
+    assert panel.reason.text() == "Of this image's points the model is least sure of 'sella': 20%."
     assert panel.count.text() == "0 of 3 images reviewed."
 
 

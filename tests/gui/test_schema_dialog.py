@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 from PIL import Image as PillowImage
 from pytestqt.qtbot import QtBot
-from qtpy.QtCore import Qt
+from qtpy.QtCore import Qt, QThread, QTimer
 from qtpy.QtTest import QTest
-from qtpy.QtWidgets import QMessageBox, QPushButton
+from qtpy.QtWidgets import QMessageBox, QProgressDialog, QPushButton
 
 from napari_landmarker.engine.exchange import create_project
 from napari_landmarker.engine.io.isbi import ISBI_NAMES
 from napari_landmarker.engine.project import Project
+from napari_landmarker.engine.project_changes import Progress
 from napari_landmarker.engine.schema import LandmarkSchema
 from napari_landmarker.gui.measure_words import FORMS
 from napari_landmarker.gui.schema_button import SchemaButton
@@ -111,6 +113,21 @@ def test_a_removed_landmark_that_is_annotated_asks_and_loses_its_points(editor: 
     assert session.annotations.names == ("nasion", "menton")
 
 
+def test_a_landmark_takes_the_name_of_one_removed_in_the_same_edit(editor: SchemaDialog, session: Session) -> None:
+    was = session.annotations.point("sella").tolist()
+    choose(editor, 0)
+    QTest.keyClick(editor.landmarks.items.rows, K.Key_Delete)
+    choose(editor, 0)
+    type_name(editor, "nasion")
+    click(editor.save)
+    text = question(editor).text()
+    assert "“nasion” is annotated in 2 images: its points there are deleted." in text
+    assert "“sella” is annotated in 1 image: it is called “nasion” there from now on." in text
+    answer(editor, "Delete points and save")
+    assert on_disk(session).names == ("nasion", "menton")
+    assert session.annotations.point("nasion").tolist() == was
+
+
 def test_going_back_from_the_question_changes_nothing_and_keeps_the_draft(
     editor: SchemaDialog, session: Session
 ) -> None:
@@ -121,6 +138,42 @@ def test_going_back_from_the_question_changes_nothing_and_keeps_the_draft(
     assert on_disk(session) == SCHEMA
     assert editor.isVisible()
     assert names(editor) == ["sella", "menton"]
+
+
+def test_the_look_through_thousands_of_annotations_is_beside_the_window_and_can_be_stopped(
+    editor: SchemaDialog, session: Session, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    threads, stopped = [], []
+
+    def slow(names: list[str]) -> Callable[[Progress], dict[str, int]]:
+        def count(progress: Progress) -> dict[str, int]:
+            threads.append(QThread.currentThread())
+            try:
+                while True:
+                    progress(1, 5000)
+                    time.sleep(0.01)
+            finally:
+                stopped.append(names)
+
+        return count
+
+    def press_stop() -> None:
+        dialog = editor.findChild(QProgressDialog)
+        assert (dialog.value(), dialog.maximum()) == (1, 5000)
+        click(next(button for button in dialog.findChildren(QPushButton) if button.text() == "Stop"))
+
+    monkeypatch.setattr(session, "count_annotated", slow)
+    QTest.keyClick(editor.landmarks.items.rows, K.Key_Delete)
+    QTimer.singleShot(1500, press_stop)
+    click(editor.save)
+    assert stopped == [["nasion"]]
+    assert threads[0] is not editor.thread()
+    assert "stopped" in editor.said.text()
+    assert editor.isVisible()
+    assert on_disk(session) == SCHEMA
+    monkeypatch.undo()
+    click(editor.save)
+    assert "“nasion” is annotated in 2 images" in question(editor).text()
 
 
 def test_what_nobody_annotated_is_saved_without_a_question(editor: SchemaDialog, session: Session) -> None:
@@ -239,7 +292,7 @@ def test_a_disk_that_fails_is_said_and_the_editor_stays(
 ) -> None:
     from napari_landmarker.engine.errors import ProjectError
 
-    def fail(*_: object) -> None:
+    def fail(*_: object, **__: object) -> None:
         raise ProjectError("The disk is full.")
 
     monkeypatch.setattr(session, "change_schema", fail)

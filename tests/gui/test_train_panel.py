@@ -137,9 +137,10 @@ def test_trains_stops_and_predicts_while_the_window_stays_alive(
     widget.session.open_case(project.cases[0].id)
     for name in widget.session.names:
         widget.session.remove(name)
+    widget.session.open_case(project.cases[1].id)
     click(qtbot, panel.use)
     assert widget.tabs.currentWidget() is widget.predict
-    click(qtbot, widget.predict.one)
+    assert widget.session.case_id == project.cases[0].id, "the only image that is not finished"
     qtbot.waitUntil(lambda: widget.predict.task is None, timeout=60_000)
     shown = widget.session.shown
     assert shown is not None
@@ -465,6 +466,31 @@ def test_the_finished_model_is_offered_for_a_look_at_its_errors(
     assert widget.tabs.currentWidget() is widget.report
     assert made == ["validation"]
     assert widget.session.model == "auto-1"
+
+
+def test_the_finished_model_is_offered_for_the_next_image_that_is_not_finished(
+    panel: TrainPanel, widget: LandmarkerWidget, qtbot: QtBot, fake_run: Callable[..., None],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:  # fmt: skip
+    fake_run()
+    session, asked = widget.session, []
+    monkeypatch.setattr(widget.predict, "_predict", asked.append)
+    project = session.project
+    folder = project.model_path("auto-1") / "configs"
+    folder.mkdir(parents=True)
+    (folder / "metadata.json").write_text("{}", encoding="utf-8")
+    click(qtbot, panel.start)
+    click(qtbot, panel.stop)
+    qtbot.waitUntil(lambda: panel.process is None, timeout=10_000)
+    last, first = project.cases[-1].id, project.cases[0].id
+    session.open_case(first)
+    session.remove(session.names[0])
+    session.open_case(last)
+    click(qtbot, panel.use)
+    assert widget.tabs.currentWidget() is widget.predict
+    assert (session.model, session.case_id) == ("auto-1", asked[0][0])
+    done, total = session.progress(session.case_id)
+    assert done < total
 
 
 def test_calibration_is_counted_before_and_told_after(
