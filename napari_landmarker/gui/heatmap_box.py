@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from napari.viewer import Viewer
 from qtpy.QtCore import Qt
+from qtpy.QtGui import QShowEvent
 from qtpy.QtWidgets import QCheckBox, QFormLayout, QGroupBox, QSlider, QWidget
 
 from napari_landmarker.gui.heatmap_layer import ALL, CURRENT, HeatmapLayer
@@ -51,6 +52,12 @@ class HeatmapBox(QGroupBox):
         follow(self, session.heatmaps_changed, self._heatmaps_changed)
         self._project_changed()
         self._refresh()
+
+    def showEvent(self, event: QShowEvent) -> None:
+        """Called by Qt: soon there may be heatmaps, which then are not to hold up the window."""
+        super().showEvent(event)
+        if self.session.model is not None:
+            self.layer.prepare()
 
     def _project_changed(self) -> None:
         self.which.blockSignals(True)

@@ -294,12 +294,13 @@ class OrthoViews(QWidget):
     def _put(self, index: FloatArray) -> None:
         """Put the crosshair somewhere, and bring it into view."""
         self.cross = np.asarray(index, dtype=np.float64)
+        middle = self.cross if self.zoom > 1 else (self.shape - 1) / 2
         for view in self.views:
             at = view.to_widget(self.cross)
             if not view.rect().adjusted(8, 8, -8, -8).contains(at.toPoint()):
                 axes = [view.row, view.column]
                 self.centre = np.array(self.centre)
-                self.centre[axes] = self.cross[axes]
+                self.centre[axes] = middle[axes]
         self._redraw()
 
     def _redraw(self, _: Any = None) -> None:

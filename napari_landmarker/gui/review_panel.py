@@ -83,6 +83,7 @@ class ReviewPanel(QGroupBox):
         self._lay_out()
         for signal in (session.project_changed, session.predictions_changed):
             follow(self, signal, self._model_may_have_changed)
+        follow(self, session.schema_changed, self._forget)
         follow(self, session.reviewed_changed, self._refresh)
         self._refresh()
 
@@ -158,12 +159,16 @@ class ReviewPanel(QGroupBox):
     def _model_may_have_changed(self) -> None:
         """What was found is of one model in one project."""
         if self._model != (self.session.project, self.session.model):
-            if self.task is not None:
-                self.task.cancel()
-            self.queue, self._looked = Queue(), False
-            self._model = (self.session.project, self.session.model)
-            self._show()
+            self._forget()
         self._refresh()
+
+    def _forget(self) -> None:
+        """What was found is of another model, or of landmarks that have other names now."""
+        if self.task is not None:
+            self.task.cancel()
+        self.queue, self._looked = Queue(), False
+        self._model = (self.session.project, self.session.model)
+        self._show()
 
     def _show(self, *_: object) -> None:
         by_region = self.order.currentData() == _BY_REGION

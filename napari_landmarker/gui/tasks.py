@@ -9,6 +9,7 @@ from __future__ import annotations
 import codecs
 import logging
 import sys
+import threading
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,8 @@ _LOG = logging.getLogger(__name__)
 CANCEL_PATIENCE_MS = 5_000
 #: Stack of a worker thread in bytes; the default of macOS is too small for a network's forward pass.
 _STACK_BYTES = 16 * 1024 * 1024
+#: How often a task that waits for the window looks whether it was cancelled, in seconds.
+_LISTEN_S = 0.1
 #: How much of the run's error output is kept for a diagnosis, in characters.
 _KEPT_ERRORS = 20_000
 
@@ -160,9 +163,15 @@ class Job:
         self._task.progressed.emit(done, total)
 
     def give(self, value: object) -> None:
-        """Hand over an intermediate value; raises `TaskCancelled` after a cancel."""
+        """Hand over an intermediate value, as soon as the window is through with the one before.
+
+        Where the window is slower than the function, values would heap up otherwise, and it would take no clicks until
+        it is through with all. Raises `TaskCancelled` after a cancel.
+        """
         self.check()
-        self._task.given.emit(value)
+        while not self._task.free.acquire(timeout=_LISTEN_S):
+            self.check()
+        self._task.offered.emit(value)
 
 
 class Task(QObject):
@@ -170,12 +179,18 @@ class Task(QObject):
 
     Every kind of error of the function arrives as one sentence in `failed`: also `RuntimeError`, and with it running
     out of GPU memory, which the workers of superqt swallow. After a cancel neither `returned` nor `failed` comes.
+
+    Attributes:
+        cancelled: whether the function was asked to end.
+        free: taken while an intermediate value is on its way to the window or being dealt with there.
     """
 
     progressed = Signal(int, int)
     """How many are done, of how many."""
     given = Signal(object)
     """An intermediate value (`Job.give`)."""
+    offered = Signal(object)
+    """The same, still on its way from the thread."""
     returned = Signal(object)
     """What the function returned."""
     failed = Signal(str)
@@ -186,6 +201,8 @@ class Task(QObject):
     def __init__(self, function: Callable[[Job], Any]) -> None:
         super().__init__(QCoreApplication.instance())
         self.cancelled = False
+        self.free = threading.Semaphore(1)
+        self.offered.connect(self._give)
         self._thread = _Thread(function, Job(self), self)
         self._thread.finished.connect(self._done)
 
@@ -217,6 +234,12 @@ class Task(QObject):
         """Cancel and wait; for the moment when the window goes away."""
         self.cancel()
         self._thread.wait(patience_ms)
+
+    def _give(self, value: object) -> None:
+        try:
+            self.given.emit(value)
+        finally:
+            self.free.release()
 
     def _done(self) -> None:
         outcome = self._thread.outcome

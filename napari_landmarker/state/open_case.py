@@ -91,12 +91,17 @@ class OpenCase(SessionSignals):
         self.history_changed.emit()
 
     def _refresh_shown(self) -> None:
-        """Work out what a person sees: annotations, and predictions where nothing is annotated or hidden."""
+        """Work out what a person sees: annotations, and predictions where nothing is annotated or hidden.
+
+        A pasted point, which nobody has looked at in this image, gives way to a prediction.
+        """
         self.shown = self.annotations
         if self.annotations is None or self.predictions is None:
             return
         ours, theirs = self.annotations, self.predictions
-        fill = (ours.status == LandmarkStatus.UNPLACED.value) & ~np.isin(ours.names, sorted(self._hidden))
+        waiting = (ours.status == LandmarkStatus.PREDICTED.value) & theirs.placed
+        fill = (ours.status == LandmarkStatus.UNPLACED.value) | waiting
+        fill &= ~np.isin(ours.names, sorted(self._hidden))
         self.shown = replace(
             ours,
             points=np.where(fill[:, None], theirs.points, ours.points),

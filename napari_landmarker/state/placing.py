@@ -142,6 +142,8 @@ class SessionPlacing(SessionEditing):
         if self.shown is not None and self.shown.status_of(name) in of and self._may(name):
             self._confirm([name], of)
             following = self._next_with(LandmarkStatus.PREDICTED, name)
+            if self.current not in (None, name):  # the next click is for the landmark that was chosen, not for this one
+                return
             if self.mode is LabelMode.LOOP:
                 self._answered(name)
             elif following is not None:
@@ -162,10 +164,20 @@ class SessionPlacing(SessionEditing):
         return len(accepted)
 
     def _answered(self, name: str) -> None:
-        """Go to what comes after an answer: the next landmark, or, in the loop mode, the next image."""
-        if self.mode is not LabelMode.LOOP or name != self.current:
-            self._step_from(name)
-        elif not self.next_case():
+        """Go to what comes after an answer: the next landmark, or, in the loop mode, the next image.
+
+        An answer for another landmark than the current one leaves that as it is: the next click is for it still. After
+        the answer that it is absent, a click is for the next landmark in every mode: it would take that answer back.
+        """
+        if self.current not in (None, name):
+            return
+        if self.mode is not LabelMode.LOOP:
+            absent = self.shown is not None and self.shown.status_of(name) is LandmarkStatus.ABSENT
+            if absent:
+                self.set_current(self._next_unplaced(name))
+            else:
+                self._step_from(name)
+        elif self.current == name and not self.next_case():
             self.told.emit(f"This was the last image for '{name}': choose the next landmark.")
 
     def _predicted(self, name: str) -> frozenset[str]:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+import numpy as np
+
 from napari_landmarker.engine.errors import ModelError
 from napari_landmarker.engine.exchange import merge
 from napari_landmarker.engine.landmarks import LandmarkSet
@@ -22,7 +24,9 @@ class SessionPredicting(SessionPlacing):
         return {} if self._work is None else dict(self._work.hidden)
 
     def set_model(self, name: str | None) -> None:
-        """Choose the active model, or none: its saved predictions are shown, hidden ones of it included.
+        """Choose the active model, or none: its saved predictions are shown.
+
+        Predictions that were taken away come back with another model; of the same one they stay away.
 
         Raises:
             LandmarkerError: if there is no such model for it or its predictions cannot be read; nothing changes then.
@@ -33,9 +37,12 @@ class SessionPredicting(SessionPlacing):
         predictions = None
         if name is not None and self.case_id is not None:
             predictions = project.predictions(self.case_id, name)
-        self.model, self.predictions, self.prediction = name, predictions, None
-        for work in self._works.values():
-            work.hidden.clear()
+        if name != self.model:
+            for work in self._works.values():
+                work.hidden.clear()
+        if name != self.model or not _same_points(predictions, self.predictions):
+            self.prediction = None
+        self.model, self.predictions = name, predictions
         self._show_predictions()
 
     def take_prediction(self, case_id: str, prediction: PredictionLike, model: str | None = None) -> None:
@@ -100,3 +107,10 @@ class SessionPredicting(SessionPlacing):
             self._step_from(self.current)
         self.predictions_changed.emit()
         self.heatmaps_changed.emit()
+
+
+def _same_points(one: LandmarkSet | None, other: LandmarkSet | None) -> bool:
+    """Whether two predictions have their points at the same places, as one that was written and read has."""
+    if one is None or other is None:
+        return one is other
+    return one.names == other.names and np.allclose(one.points, other.points, rtol=0, atol=1e-3, equal_nan=True)

@@ -359,7 +359,7 @@ def test_the_command(project: Project, tmp_path: Path) -> None:
 
     done = run("calibrate", project.root, "--model", "m", "--score", "euclidean", "--landmarks", "pooled")
     assert done.exit_code == 0, done.output
-    assert "Calibrated on 10 images of the calibration split (score euclidean)" in done.output.replace("\n", " ")
+    assert "Calibrated on 10 images of the calibration split:" in done.output.replace("\n", " ")
     made = read_calibration(project.model_path("m"))
     assert made is not None
     assert made.config == CalibrationConfig(score=EuclideanScore(), landmarks="pooled")

@@ -35,7 +35,7 @@ def test_the_command_sets_temperatures_that_predictions_are_brought_to(project: 
     words = ["calibrate", str(project.root), "--model", "m", "--score", "rank", "--temperature", "each"]
     done = CliRunner().invoke(app, words)
     assert done.exit_code == 0, done.output
-    told = "8 images of the calibration split, 2 of which only set its temperatures (score rank)"
+    told = "8 images of the calibration split, 2 of which only set its temperatures:"
     assert told in done.output.replace("\n", " ")
     predictor = Predictor.load(project.model_path("m"))
     cases = project.cases_in(Split.CALIBRATION)

@@ -249,6 +249,7 @@ def test_the_views_begin_at_the_landmark_that_is_chosen(solid: Canvas) -> None:
     session.set_current("sella")
     solid.viewer.dims.set_current_step(0, 2)
     np.testing.assert_allclose(shown(solid).cross, (2, 40, 20))
+    np.testing.assert_allclose(shown(solid).centre, (np.array(SHAPE_3D) - 1) / 2)
     session.open_case("scan_1")
     session.open_case("scan_0")
     np.testing.assert_allclose(shown(solid).cross, (2, 10, 60))  # the first of an image is the one that it opens at

@@ -11,6 +11,7 @@ from window import NAMES, SPACING_3D
 
 from napari_landmarker.engine.landmarks import LandmarkSet, LandmarkStatus
 from napari_landmarker.engine.project import Project
+from napari_landmarker.engine.schema import LandmarkSchema
 from napari_landmarker.gui.calibrating import region_widths
 from napari_landmarker.gui.widget import LandmarkerWidget
 
@@ -118,3 +119,12 @@ def test_a_project_without_predictions_has_nothing_to_review(
     assert panel.rows.items == ()
     assert panel.list.isHidden()
     assert panel.count.text() == "There is nothing to look at: predict images first."
+
+
+def test_what_was_found_is_forgotten_when_landmarks_change_their_names(reviewing: LandmarkerWidget) -> None:
+    session, panel = reviewing.session, reviewing.predict.review
+    assert panel.rows.items
+    renamed = LandmarkSchema.from_names(("nasion", "saddle", "menton"))
+    session.change_schema(renamed, {"sella": "saddle"})
+    assert not panel.rows.items
+    assert panel.reason.isHidden()

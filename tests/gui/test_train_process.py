@@ -222,3 +222,39 @@ def test_cancelled_task_ends_without_a_result(qtbot: QtBot) -> None:
         task.cancel()
     assert heard == []
     assert Task.all_running() == []
+
+
+def test_a_window_that_is_slower_than_its_task_is_given_one_value_at_a_time(qtbot: QtBot) -> None:
+    handled: list[int] = []
+    left: list[int] = []
+
+    def work(job: Job) -> None:
+        for number in range(6):
+            job.give(number)
+            left.append(number - len(handled))
+
+    def take(number: int) -> None:
+        time.sleep(0.03)
+        handled.append(number)
+
+    task = Task(work)
+    task.given.connect(take)
+    with qtbot.waitSignal(task.finished, timeout=10_000):
+        task.start()
+    assert handled == list(range(6))
+    assert max(left) <= 0, "the one before was dealt with before the next was handed over"
+
+
+def test_a_task_that_waits_for_the_window_can_be_cancelled(qtbot: QtBot) -> None:
+    given: list[int] = []
+
+    def work(job: Job) -> None:
+        for number in range(1_000_000):
+            job.give(number)
+
+    task = Task(work)
+    task.given.connect(lambda number: given.append(number) or (number == 3 and task.cancel()))
+    with qtbot.waitSignal(task.finished, timeout=10_000):
+        task.start()
+    assert given[:4] == [0, 1, 2, 3]
+    assert len(given) <= 5

@@ -54,6 +54,7 @@ class Canvas:
         self.send(QEvent.Type.MouseMove, pixels[0], held=False)
         self.send(QEvent.Type.MouseButtonPress, pixels[0])
         for pixel in pixels[1:]:
+            QTest.qWait(20)  # napari leaves out a move that comes too soon after another
             self.send(QEvent.Type.MouseMove, pixel)
         self.send(QEvent.Type.MouseButtonRelease, pixels[-1])
         return hit

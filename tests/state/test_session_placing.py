@@ -243,3 +243,41 @@ def test_paste_leaves_out_what_would_lie_outside(session: Session, tmp_path: Pat
     assert session.paste() == 1
     assert told == ["Pasted 1 of 2 landmarks: 1 would lie outside this image."]
     assert list(session.shown.placed) == [True, False, False]
+
+
+# ---- what an answer leaves as it is
+
+
+@pytest.mark.parametrize("mode", list(LabelMode))
+def test_an_answer_for_another_landmark_leaves_the_chosen_one(session: Session, mode: LabelMode) -> None:
+    session.take_prediction("x", result(session, B=(3, 4), C=(5, 6)))
+    session.set_mode(mode)
+    session.set_current("A")
+    session.mark_absent("B")
+    session.confirm("C")
+    assert (session.case_id, session.current) == ("x", "A")
+    session.place((1, 2))
+    kept = on_disk(session, "x")
+    np.testing.assert_array_equal(kept.point("A"), (1, 2))
+    assert kept.status_of("B") == LandmarkStatus.ABSENT
+    np.testing.assert_array_equal(kept.point("C"), (5, 6))
+
+
+def test_in_quick_mode_a_click_does_not_take_back_that_a_landmark_is_absent(session: Session) -> None:
+    session.set_mode(LabelMode.QUICK)
+    session.mark_absent("A")
+    assert session.current == "B"
+    session.place((1, 2))
+    assert words(session) == ["absent", "confirmed", "unplaced"]
+
+
+def test_a_pasted_point_gives_way_to_a_prediction(session: Session) -> None:
+    session.place((5, 5))
+    session.copy()
+    session.open_case("y")
+    session.paste()
+    assert words(session)[0] == "predicted"
+    session.take_prediction("y", result(session, A=(9, 9)))
+    np.testing.assert_array_equal(session.shown.point("A"), (9, 9))
+    session.accept_all()
+    np.testing.assert_array_equal(on_disk(session).point("A"), (9, 9))

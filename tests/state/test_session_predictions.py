@@ -107,3 +107,17 @@ def test_import_fills_in_is_one_step_and_keeps_what_a_person_did(session: Sessio
     session.undo()
     assert not on_disk(session, "y").placed.any()
     assert (session.case_id, list(on_disk(session, "x").placed)) == ("x", [True, False, False])
+
+
+def test_what_was_taken_away_stays_away_when_the_same_model_is_chosen_again(session: Session) -> None:
+    given = result(session, A=(9, 9), B=(3, 4))
+    session.take_prediction("x", given)
+    session.remove("A")
+    session.set_model("m")
+    assert words(session) == ["unplaced", "predicted", "unplaced"]
+    assert session.prediction is given
+    session.accept_all()
+    assert words(session) == ["unplaced", "confirmed", "unplaced"]
+    session.set_model(None)
+    session.set_model("m")
+    assert words(session)[0] == "predicted"
