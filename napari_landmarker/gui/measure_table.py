@@ -38,7 +38,7 @@ _COLUMNS = (
     ),
 )
 #: The widest that values and verdicts usually are; the spaces are for the icon.
-_WIDE_VALUE, _WIDE_VERDICT = "−1000.00 mm", "      −10.0 very high"
+_WIDE_VALUE, _WIDE_VERDICT = "−100.0 mm", "     −10.0 very high"
 
 
 class MeasureModel(RowModel):

@@ -65,7 +65,7 @@ class NearLayer:
             return
         at, axis = float(np.round(self.layers.shown_index()[hidden[0]])), hidden[0]
         names = self.layers.names
-        places = np.array([seen.point(name) for name in names]).reshape(-1, 3)
+        places = seen.points[seen.placed]
         away = np.abs(places[:, axis] - at)
         near = np.flatnonzero((away > 0.5) & (away < 0.5 + REACH))
         share, laid = nearness(away[near]), places[near]
