@@ -48,24 +48,25 @@ class Canvas:
 
     def drag(self, *way: Sequence[float]) -> np.ndarray:
         """Press at the first position, move through the others and release; returns the last index coordinate."""
-        QTest.qWait(20)
+        QTest.qWait(20)  # the view comes to rest, so that pixels lie where they are looked for
         pixels = [self.pixel(index) for index in way]
         hit = self.index_at(pixels[-1])
         self.send(QEvent.Type.MouseMove, pixels[0], held=False)
         self.send(QEvent.Type.MouseButtonPress, pixels[0])
         for pixel in pixels[1:]:
-            QTest.qWait(20)  # napari leaves out a move that comes too soon after another
             self.send(QEvent.Type.MouseMove, pixel)
         self.send(QEvent.Type.MouseButtonRelease, pixels[-1])
         return hit
 
     def hover(self, index: Sequence[float]) -> None:
-        """Move the mouse with no button held, not so soon after another move that it would be left out."""
+        """Move the mouse with no button held."""
         QTest.qWait(20)
         self.send(QEvent.Type.MouseMove, self.pixel(index), held=False)
 
     def send(self, kind: QEvent.Type, pixel: QPointF, *, held: bool = True) -> None:
-        """One mouse event of the left button."""
+        """One mouse event of the left button; a move waits, as napari leaves out one that comes too soon."""
+        if kind == QEvent.Type.MouseMove:
+            QTest.qWait(20)
         left, none = Qt.MouseButton.LeftButton, Qt.MouseButton.NoButton
         button = none if kind == QEvent.Type.MouseMove else left
         buttons = left if held and kind != QEvent.Type.MouseButtonRelease else none
