@@ -26,6 +26,7 @@ from napari_landmarker.engine.schema import LandmarkSchema
 from napari_landmarker.engine.train.config import TrainConfig
 from napari_landmarker.engine.train.events import Event, Judged
 from napari_landmarker.engine.train.fit import train_project
+from napari_landmarker.engine.train.folds import train_folds
 from napari_landmarker.engine.train.planner import preset_config
 from napari_landmarker.engine.train.presets import read_config
 
@@ -103,6 +104,14 @@ def train(project: Project, given: argparse.Namespace) -> str:
     name = train_project(project, config, _listen)
     assert name is not None
     return name
+
+
+def train_ensemble(project: Project, given: argparse.Namespace, folds: int) -> str:
+    """Train folds as the benchmark was told, in its minutes all together, and return the ensemble's name."""
+    share = argparse.Namespace(**{**vars(given), "max_minutes": given.max_minutes / folds})
+    trained = train_folds(project, _config(project, share).changed(max_minutes=given.max_minutes), folds, _listen)
+    assert trained is not None
+    return trained[0]
 
 
 def figures(who: str, evaluation: Evaluation, minutes: float, seconds: float) -> dict[str, Any]:

@@ -1,10 +1,13 @@
 """Whether regions keep their word on the cephalograms of ISBI 2015, and how small they are.
 
-Usage: python benchmarks/uncertainty_isbi.py [--data FOLDER] [--max-minutes 30] [--project FOLDER]
+Usage: python benchmarks/uncertainty_isbi.py [--data FOLDER] [--folds 4] [--max-minutes 96] [--project FOLDER]
 
-Trains with ``auto`` on 100 of the 150 images of ``train``; 10 choose the best weights, and 40 are kept apart to
-calibrate on. The 150 images of ``test1`` judge: how many of their points lie in the regions of 95 %, and how large
-these are. The truth is the mean of both annotators, at 0.25 mm per pixel.
+Trains with ``auto`` an ensemble of as many folds on the 150 images of ``train``, in all these minutes together; each
+image calibrates by the answer of the one fold that has not learnt from it. With ``--folds 0``, one model learns from
+100 of the images; 10 choose the best weights, and 40 are kept apart to calibrate on.
+
+The 150 images of ``test1`` judge: how many of their points lie in the regions of 95 %, and how large these are. The
+truth is the mean of both annotators, at 0.25 mm per pixel.
 
 The composition to compare is chosen without ``test1``: the one whose regions are smallest on the calibration images.
 """
@@ -14,13 +17,14 @@ from __future__ import annotations
 import json
 import tempfile
 from argparse import Namespace
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from accuracy import Benchmark, options, train
+from accuracy import Benchmark, options, train, train_ensemble
 from accuracy_isbi import DATA, read_set
 from rich.console import Console
 from rich.table import Table
@@ -29,11 +33,14 @@ from napari_landmarker.engine.landmarks import LandmarkSet
 from napari_landmarker.engine.predict import Predictor
 from napari_landmarker.engine.predict.prediction import Prediction
 from napari_landmarker.engine.project import Project, Split
+from napari_landmarker.engine.train.folds_plan import FoldsPlan
 from napari_landmarker.engine.uncertainty import Calibration, CalibrationConfig
+from napari_landmarker.engine.uncertainty.configs import TEMPERATURE_EVERY
 
 CONFIDENCE = 0.95
 #: Of each 15 images of ``train`` in the order of their numbers, these are kept apart.
 CALIBRATION = (2, 6, 10, 13)
+LANDMARKS = ("each", "pooled")
 SCORES = {
     "distance": {"kind": "euclidean"},
     "Mahalanobis": {"kind": "mahalanobis"},
@@ -46,7 +53,13 @@ SCORES = {
 COMPOSITIONS = {
     f"{name}; {landmarks}": CalibrationConfig.model_validate({"score": score, "landmarks": landmarks})
     for name, score in SCORES.items()
-    for landmarks in ("each", "pooled")
+    for landmarks in LANDMARKS
+} | {
+    f"{name} with typical errors; {landmarks}": CalibrationConfig.model_validate(
+        {"score": SCORES[name], "landmarks": landmarks, "temperature": "scatter"}
+    )
+    for name in ("Mahalanobis", "each axis")
+    for landmarks in LANDMARKS
 }
 
 
@@ -74,30 +87,54 @@ def splits_of(folder: Path) -> Benchmark:
     return Benchmark(whole.name, whole.names, whole.world, splits, whole.spacing, whole.radii)
 
 
-def items(project: Project, predictor: Predictor, split: Split) -> Iterator[tuple[Prediction, LandmarkSet]]:
-    """What the model says of the images of a split, and the truth."""
+Items = Callable[[], Iterator[tuple[Prediction, LandmarkSet]]]
+
+
+def of_split(project: Project, predictor: Predictor, split: Split) -> Iterator[tuple[Prediction, LandmarkSet]]:
+    """What a model says of the images of a split, and the truth."""
     for case in project.annotated_cases(split):
         yield predictor.predict(project.image(case.id)), project.annotations(case.id)
 
 
-def judge(project: Project, predictor: Predictor) -> dict[str, Judged]:
-    """Calibrate all compositions, and judge them on the test split."""
-    scores: dict[str, list[np.ndarray]] = {name: [] for name in COMPOSITIONS}
-    for prediction, truth in items(project, predictor, Split.CALIBRATION):
-        for name, config in COMPOSITIONS.items():
-            scores[name].append(config.scores_of(prediction, truth))
-    calibrations = {
-        name: Calibration.from_scores(
-            config, predictor.info.names, 2, scores[name], "mm" if config.score.physical else None
-        )
-        for name, config in COMPOSITIONS.items()
+def of_folds(project: Project, model: str, views: int) -> Iterator[tuple[Prediction, LandmarkSet]]:
+    """What each fold of a cross-validation says of the images that it has not met, and the truth."""
+    plan = FoldsPlan.read(project.runs_dir / model)
+    for member, cases in zip(plan.members, plan.held_out, strict=True):
+        predictor = Predictor.load(project.model_path(model) / member, views=views)
+        for case in cases:
+            yield predictor.predict(project.image(case)), project.annotations(case)
+
+
+def calibrate(items: Items, names: tuple[str, ...]) -> dict[str, Calibration]:
+    """All compositions; those with typical errors take these from every third image, and thresholds from the others."""
+    scores: dict[str, list[np.ndarray]] = {
+        name: [] for name, config in COMPOSITIONS.items() if config.temperature == "none"
     }
+    points: list[tuple[Prediction, LandmarkSet]] = []
+    for prediction, truth in items():
+        for name, own in scores.items():
+            own.append(COMPOSITIONS[name].scores_of(prediction, truth))
+        points.append((replace(prediction, heatmaps=prediction.heatmaps[:, :1, :1]), truth))  # heatmaps are large
+    thirds = [points[first::TEMPERATURE_EVERY] for first in reversed(range(TEMPERATURE_EVERY))]
+    dealt = [one for third in thirds for one in third]
+    made = {}
+    for name, config in COMPOSITIONS.items():
+        if name in scores:
+            unit = "mm" if config.score.physical else None
+            made[name] = Calibration.from_scores(config, names, 2, scores[name], unit)
+        else:
+            made[name] = Calibration.fit(config, *zip(*dealt, strict=True))
+    return made
+
+
+def judge(calibrations: dict[str, Calibration], calibration: Items, test: Items) -> dict[str, Judged]:
+    """Judge all compositions on the test split."""
     own_sizes: dict[str, list[float]] = {name: [] for name in COMPOSITIONS}
-    for prediction, _ in items(project, predictor, Split.CALIBRATION):  # once more, as heatmaps are large
+    for prediction, _ in calibration():  # once more, as heatmaps are large
         for name, made in calibrations.items():
             own_sizes[name] += [region.size for region in made.regions(prediction, CONFIDENCE).values()]
     found: dict[str, list[tuple[np.ndarray, np.ndarray, np.ndarray]]] = {name: [] for name in COMPOSITIONS}
-    for prediction, truth in items(project, predictor, Split.TEST):
+    for prediction, truth in test():
         spacing = np.asarray(truth.grid.spacing)
         error = np.linalg.norm((prediction.landmarks.points - truth.points) * spacing, axis=1)
         for name, made in calibrations.items():
@@ -117,7 +154,8 @@ def _judged(found: np.ndarray, calibration_size: float) -> Judged:
 
 def show(judged: dict[str, Judged], given: Namespace) -> None:
     """Print the figures, and write them where that is asked for."""
-    table = Table(title=f"ISBI 2015, test1: regions of {CONFIDENCE:.0%}, calibrated on 40 images")
+    images = "150 images of a cross-validation" if given.folds else "40 images"
+    table = Table(title=f"ISBI 2015, test1: regions of {CONFIDENCE:.0%}, calibrated on {images}")
     table.add_column("score; landmarks")
     for column in ("% inside", "mean mm²", "median mm²", "rank correlation with the error", "mean mm², calibration"):
         table.add_column(column, justify="right")
@@ -137,17 +175,27 @@ def show(judged: dict[str, Judged], given: Namespace) -> None:
 
 def main() -> None:
     """Train, calibrate, judge and print."""
-    parser = options(__doc__, 30.0, DATA)
+    parser = options(__doc__, 96.0, DATA)
+    parser.add_argument("--folds", type=int, default=4, help="of the cross-validation; 0 for a calibration split")
     parser.add_argument("--project", type=Path, help="a project that --keep left, instead of training")
     given = parser.parse_args()
     with tempfile.TemporaryDirectory() as temporary:
-        if given.project is None:
-            project = splits_of(given.data).project(given.keep or Path(temporary) / "project")
-            model = train(project, given)
-        else:
+        root = given.keep or Path(temporary) / "project"
+        if given.project is not None:
             project = Project.open(given.project)
             model = project.models[-1]
-        show(judge(project, Predictor.load(project.model_path(model))), given)
+        elif given.folds:
+            project = read_set(given.data, "test1").project(root)
+            model = train_ensemble(project, given, given.folds)
+        else:
+            project = splits_of(given.data).project(root)
+            model = train(project, given)
+        predictor = Predictor.load(project.model_path(model), views=given.views)
+        calibration: Items = partial(of_split, project, predictor, Split.CALIBRATION)
+        if given.folds:
+            calibration = partial(of_folds, project, model, given.views)
+        test = partial(of_split, project, predictor, Split.TEST)
+        show(judge(calibrate(calibration, predictor.info.names), calibration, test), given)
 
 
 if __name__ == "__main__":

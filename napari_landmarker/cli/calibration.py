@@ -17,6 +17,14 @@ def calibrate(
     split: Annotated[SplitName, typer.Option(help="Which cases; the model must not have learnt from them.")] = (
         SplitName.CALIBRATION
     ),
+    folds: Annotated[
+        bool,
+        typer.Option(
+            "--folds",
+            help="Instead of a split: the cases of its cross-validation, each answered by the model of the fold that "
+            "did not learn from it.",
+        ),
+    ] = False,
     score: Annotated[
         str | None,
         typer.Option(
@@ -35,7 +43,8 @@ def calibrate(
         str | None,
         typer.Option(
             help="How sure heatmaps or spreads are first made, by a third of the cases: none (as they are, the "
-            "default), common (one temperature for all landmarks) or each (one for each)."
+            "default), common (one temperature for all landmarks), each (one for each), or scatter (spreads, joined by "
+            "how each landmark usually errs)."
         ),
     ] = None,
     views: Annotated[int, typer.Option(min=1, max=64, help="For predictions of so many views of each image.")] = 1,
@@ -54,6 +63,14 @@ def calibrate(
         config = read_info(opened.find_model(model)).config.calibration.changed(score, landmarks, temperature)
     with bar("Predicting") as say:
         made = calibrate_model(
-            opened, model, config, split=Split(split.value), views=views, flips=mirror, device=device, progress=say
+            opened,
+            model,
+            config,
+            split=Split(split.value),
+            folds=folds,
+            views=views,
+            flips=mirror,
+            device=device,
+            progress=say,
         )
     typer.echo(promise(made, leave_one_out(made)))

@@ -19,7 +19,16 @@ from napari_landmarker.engine.models.configs import (
 from napari_landmarker.engine.predict import Predictor, read_info
 from napari_landmarker.engine.project import Split
 from napari_landmarker.engine.train.adopt import adopt_weights
-from napari_landmarker.engine.train.events import Calibrated, Control, Ending, Finished, Judged, Progress, Started
+from napari_landmarker.engine.train.events import (
+    Calibrated,
+    Calibrating,
+    Control,
+    Ending,
+    Finished,
+    Judged,
+    Progress,
+    Started,
+)
 from napari_landmarker.engine.train.fit import train_project
 from napari_landmarker.engine.train.folder import RunFolder
 from napari_landmarker.engine.train.folds import resume_folds, train_folds, unfinished_folds
@@ -97,7 +106,8 @@ def test_a_crash_between_the_ensemble_and_its_figures_does_not_lose_them(tmp_pat
     events = []
     name, evaluation = resume_folds(project, "heads", events.append)
     assert name == "heads"
-    assert [type(event) for event in events] == [Calibrated, Finished]  # no fold is trained again
+    told = [type(event) for event in events if not isinstance(event, Calibrating)]
+    assert told == [Calibrated, Finished]  # no fold is trained again
     saved = json.loads((project.model_path("heads") / "evaluations" / "cross-validation.json").read_text())
     assert saved == json.loads(json.dumps(figures[0]))
     assert saved["overall"]["mean"] == pytest.approx(evaluation.overall.mean)

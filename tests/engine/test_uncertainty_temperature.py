@@ -219,7 +219,7 @@ def test_choices_that_have_nothing_to_temper_and_too_few_images_are_told():
         tempered.changed(score="euclidean")
     assert "\n" not in str(caught.value)
     assert tempered.changed(score="euclidean", temperature="none").temperature == "none"
-    with pytest.raises(CalibrationError, match="'none', 'common' or 'each'"):
+    with pytest.raises(CalibrationError, match="'none', 'common', 'each' or 'scatter'"):
         tempered.changed(temperature="hot")
     config = CalibrationConfig(score=RankScore(), temperature="common")
     with pytest.raises(CalibrationError, match="at least 3 images"):

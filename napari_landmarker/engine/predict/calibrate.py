@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-from napari_landmarker.engine.errors import CalibrationError
+from napari_landmarker.engine.errors import CalibrationError, TrainingError
 from napari_landmarker.engine.io.atomic import write_json, write_text
 from napari_landmarker.engine.landmarks import LandmarkSet
-from napari_landmarker.engine.predict.calibration_file import NO_CALIBRATION, write_calibration
-from napari_landmarker.engine.predict.held_out import HeldOut, held_out, keep_calibrated
+from napari_landmarker.engine.predict.bundle import ModelInfo, read_info
+from napari_landmarker.engine.predict.calibration_file import CROSS_VALIDATION, NO_CALIBRATION, write_calibration
+from napari_landmarker.engine.predict.ensemble import fingerprint_of, member_folders
+from napari_landmarker.engine.predict.held_out import held_out, keep_calibrated
 from napari_landmarker.engine.predict.model_card import words
 from napari_landmarker.engine.predict.prediction import Prediction
 from napari_landmarker.engine.predict.predictor import Predictor
 from napari_landmarker.engine.project import Case, Project, Split
+from napari_landmarker.engine.train.folds_plan import FoldsPlan
 from napari_landmarker.engine.uncertainty import (
     Calibration,
     CalibrationConfig,
@@ -37,6 +41,7 @@ def calibrate_model(
     config: CalibrationConfig | None = None,
     *,
     split: Split = Split.CALIBRATION,
+    folds: bool = False,
     views: int = 1,
     flips: bool = False,
     device: str = "auto",
@@ -53,6 +58,11 @@ def calibrate_model(
         model: name of one of its models or ensembles.
         config: which regions; by default what the model was trained to have.
         split: which cases.
+        folds: instead, all cases of a cross-validation, each answered by the one model of the ensemble that has not met
+            it. That makes use of every case, but nothing is proven of it: regions keep their word as a rule, as the
+            ensemble errs no more than its parts (Vovk, *Cross-conformal predictors*, Annals of Mathematics and
+            Artificial Intelligence 74, 2015; Barber et al., *Predictive inference with the jackknife+*, Annals of
+            Statistics 49, 2021).
         views: see `Predictor.load`.
         flips: see `Predictor.load`.
         device: see `Predictor.load`.
@@ -60,42 +70,41 @@ def calibrate_model(
 
     Raises:
         CalibrationError: if no case of the split is annotated, the model has met all of them, the model is not the
-            project's own, or its answers do not suit the choice of regions.
+            project's own, or not of a cross-validation, or its answers do not suit the choice of regions.
         ModelError: if the model cannot be loaded or does not fit an image.
         ProjectError: if the model's folder cannot be written.
     """
     folder = project.find_model(model)
     if folder.resolve().parent != project.models_dir.resolve():
         raise CalibrationError(f"The model '{model}' is not one of this project: copy its folder to its models first.")
-    apart = _cases(project, folder, split)
-    predictor = Predictor.load(folder, device, views=views, flips=flips)
-    config = config or _config_of(predictor)
-    cases = _dealt(apart.cases, config)
+    asked = _of_folds(project, folder) if folds else _of_split(project, folder, split)
+    parts = {part for _, part in asked.cases}
+    predictors = {part: Predictor.load(part, device, views=views, flips=flips) for part in sorted(parts)}
+    info = read_info(folder)
+    config = config or _config_of(info)
+    cases = _dealt(asked.cases, config)
     first, kept = config.for_temperature(len(cases)), _Kept()
 
     def predictions() -> Iterator[Prediction]:
-        for done, case in enumerate(cases):
+        for done, (case, part) in enumerate(cases):
             check = partial(progress or _unheard, done, len(cases))
             check()
-            prediction = predictor.predict_source(project.image(case.id), project.image_path(case.id), check=check)
+            image, path = project.image(case.id), project.image_path(case.id)
+            prediction = predictors[part].predict_source(image, path, check=check)
             if done >= first:
                 kept.add(prediction)
             yield prediction
 
-    truths = [project.annotations(case.id) for case in cases]
-    made_from = f"{len(cases)} image{'s' * (len(cases) != 1)} of the {split.value} split{apart.words}"
-    if first:
-        made_from += f", {first} of which only set its temperature{'s' * (config.temperature == 'each')}"
-    calibration = Calibration.fit(config, predictions(), truths, made_from)
+    truths = [project.annotations(case.id) for case, _ in cases]
+    calibration = Calibration.fit(config, predictions(), truths, asked.made_from(config))
     (progress or _unheard)(len(cases), len(cases))
     report = leave_one_out(calibration, items=kept.items(truths[first:]))
-    keep_calibrated(project, folder, cases)
+    keep_calibrated(project, folder, [case for case, _ in cases])
     write_json(folder / COVERAGE, report.to_dict())
-    write_calibration(
-        folder, calibration, fingerprint=predictor.fingerprint, views=views, flips=flips, split=split.value
-    )
+    mark = fingerprint_of([folder])
+    write_calibration(folder, calibration, fingerprint=mark, views=views, flips=flips, split=asked.split)
     if (folder / CARD).exists():
-        write_text(folder / CARD, words(predictor.info, promise(calibration, report)))
+        write_text(folder / CARD, words(info, promise(calibration, report)))
     return calibration
 
 
@@ -145,7 +154,23 @@ class _Kept:
         return None if self._predictions is None else list(zip(self._predictions, truths, strict=True))
 
 
-def _cases(project: Project, folder: Path, split: Split) -> HeldOut:
+@dataclass(frozen=True)
+class _Asked:
+    """The cases of a calibration, each with the folder of the model that answers it, and which they are in words."""
+
+    cases: tuple[tuple[Case, Path], ...]
+    split: str
+    words: str
+
+    def made_from(self, config: CalibrationConfig) -> str:
+        """What the calibration is made from."""
+        count, first = len(self.cases), config.for_temperature(len(self.cases))
+        set_only = {"each": "temperatures", "common": "temperature", "scatter": "typical errors", "none": ""}
+        told = f", {first} of which only set its {set_only[config.temperature]}" if first else ""
+        return f"{count} image{'s' * (count != 1)} {self.words}{told}"
+
+
+def _of_split(project: Project, folder: Path, split: Split) -> _Asked:
     """The annotated cases of a split that the model has not met."""
     cases = project.annotated_cases(split)
     if not cases:
@@ -157,10 +182,37 @@ def _cases(project: Project, folder: Path, split: Split) -> HeldOut:
             f"The model '{folder.name}', or the one it began with, learnt from '{cases[0].id}'{more} of the "
             f"{split.value} split, so its regions would be too small: keep other cases apart, or train again."
         )
-    return apart
+    return _Asked(
+        tuple((case, folder) for case in apart.cases), split.value, f"of the {split.value} split{apart.words}"
+    )
 
 
-def _dealt(cases: tuple[Case, ...], config: CalibrationConfig) -> list[Case]:
+def _of_folds(project: Project, folder: Path) -> _Asked:
+    """The annotated cases of a cross-validation, each for the one model of its ensemble that has not met it."""
+    run, members = project.runs_dir / folder.name, {member.name: member for member in member_folders(folder)}
+    try:
+        plan = FoldsPlan.read(run)
+    except TrainingError:
+        plan = None
+    if plan is None or set(plan.members) != set(members):
+        raise CalibrationError(
+            f"The model '{folder.name}' is not of a cross-validation in this project (train --folds), so each of its "
+            "cases was learnt from: calibrate it on cases that were kept apart."
+        )
+    by_id = {case.id: case for split in Split for case in project.annotated_cases(split)}
+    pairs = [
+        (by_id[case_id], members[name])
+        for name, ids in zip(plan.members, plan.held_out, strict=True)
+        for case_id in ids
+        if case_id in by_id
+    ]
+    if not pairs:
+        raise CalibrationError(f"No case of the cross-validation '{folder.name}' is annotated any more.")
+    words = f"of a cross-validation, each answered by the one of {len(members)} models that had not met it"
+    return _Asked(tuple(pairs), CROSS_VALIDATION, words)
+
+
+def _dealt(cases: Sequence[tuple[Case, Path]], config: CalibrationConfig) -> list[tuple[Case, Path]]:
     """The cases with those first that set temperatures: one in every few, wherever in the project."""
     if config.temperature == "none":
         return list(cases)
@@ -170,9 +222,9 @@ def _dealt(cases: tuple[Case, ...], config: CalibrationConfig) -> list[Case]:
     return first + [case for number, case in numbered if number % TEMPERATURE_EVERY != last]
 
 
-def _config_of(predictor: Predictor) -> CalibrationConfig:
+def _config_of(info: ModelInfo) -> CalibrationConfig:
     """What a model was trained to have; points that come without covariances are judged by their distance."""
-    config = predictor.info.config
+    config = info.config
     if config.model.answer == "points":
         return config.calibration.model_copy(update={"score": EuclideanScore(), "temperature": "none"})
     return config.calibration

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 CALIBRATION = Path("configs") / "calibration.json"
 FORMAT = "napari-landmarker calibration"
 VERSION = 1
+#: In the place of a split: the cases of a cross-validation.
+CROSS_VALIDATION = "cross-validation"
 #: The fewest annotated images that can promise 95 %.
 FEWEST = 19
 #: What is told of a model without a calibration.

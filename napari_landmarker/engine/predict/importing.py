@@ -141,8 +141,9 @@ def _rename(folder: Path, names: Mapping[str, str]) -> None:
         calibration = content["calibration"]
         calibration["names"] = [names.get(name, name) for name in stored.calibration.names]
         if stored.calibration.scaling is not None:
-            own = stored.calibration.scaling.own
-            calibration["temperature"]["own"] = {names.get(name, name): value for name, value in own.items()}
+            for by_name in filter(calibration["temperature"].__contains__, ("own", "scatter")):
+                own = calibration["temperature"][by_name]
+                calibration["temperature"][by_name] = {names.get(name, name): value for name, value in own.items()}
         write_json(folder / CALIBRATION, {**content, "weights": fingerprint_of([folder])})
 
 

@@ -13,7 +13,9 @@ class _LeftOff(Exception):
     """A person asked for the end."""
 
 
-def calibrate_trained(project: Project, name: str, listener: Listener, control: Control) -> None:
+def calibrate_trained(
+    project: Project, name: str, listener: Listener, control: Control, *, folds: bool = False
+) -> None:
     """Calibrate a model that was just trained; where that is not possible, it stays as it is, and it is said why.
 
     Args:
@@ -21,6 +23,7 @@ def calibrate_trained(project: Project, name: str, listener: Listener, control: 
         name: of its model.
         listener: takes how far it is, and what came of it.
         control: a new word of it leaves the calibration off.
+        folds: on what the folds of a cross-validation held out, see `calibrate_model`.
     """
     before = control.ending
 
@@ -31,7 +34,7 @@ def calibrate_trained(project: Project, name: str, listener: Listener, control: 
             listener(Calibrating(done, total))
 
     try:
-        calibration = calibrate_model(project, name, progress=progress)
+        calibration = calibrate_model(project, name, folds=folds, progress=progress)
     except _LeftOff:
         listener(Calibrated(0, "The calibration was left off: calibrate this model later, to have it promise regions."))
     except LandmarkerError as error:

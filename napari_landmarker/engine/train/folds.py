@@ -10,42 +10,23 @@ import shutil
 from collections.abc import Sequence
 from pathlib import Path
 
-from pydantic import BaseModel, ConfigDict, ValidationError
-
 from napari_landmarker.engine.errors import TrainingError
-from napari_landmarker.engine.io.atomic import read_json, require_writable, write_json
+from napari_landmarker.engine.io.atomic import require_writable, write_json
 from napari_landmarker.engine.metrics import CaseResult, Evaluation, evaluate
 from napari_landmarker.engine.predict import Predictor, read_info
+from napari_landmarker.engine.predict.calibration_file import CROSS_VALIDATION
 from napari_landmarker.engine.predict.ensemble import common_info, remove_moved, save_ensemble
-from napari_landmarker.engine.project import Project
+from napari_landmarker.engine.project import Project, Split
 from napari_landmarker.engine.train.calibrating import calibrate_trained
 from napari_landmarker.engine.train.choice import choose_folds
 from napari_landmarker.engine.train.config import TrainConfig
 from napari_landmarker.engine.train.events import Control, Ending, Event, Finished, Listener
 from napari_landmarker.engine.train.fit import free_name, record_of
 from napari_landmarker.engine.train.folder import CHECKPOINT, CONFIG, RunFolder, RunRecord
+from napari_landmarker.engine.train.folds_plan import PLAN, FoldsPlan
 from napari_landmarker.engine.train.presets import read_config, write_config
 from napari_landmarker.engine.train.run import Run
 from napari_landmarker.engine.train.trainer import Machines
-
-SPLIT = "cross-validation"
-PLAN = "folds.json"
-
-
-class FoldsPlan(BaseModel):
-    """Who is held out when; it stays as it is though cases are added later.
-
-    Attributes:
-        model: name that the ensemble is to have.
-        train: ids of the cases that each fold learns from.
-        held_out: ids of the cases that each fold is judged on.
-    """
-
-    model_config = ConfigDict(frozen=True)
-
-    model: str
-    train: tuple[tuple[str, ...], ...]
-    held_out: tuple[tuple[str, ...], ...]
 
 
 def train_folds(
@@ -61,7 +42,8 @@ def train_folds(
 
     All annotated cases of the train and the validation split are held out once. A fold's model is the last of its run,
     not the one that did best on what is held out, so that these figures are of cases it never saw. The minutes of the
-    configuration are for all folds together.
+    configuration are for all folds together. Where no annotated case is in the calibration split, the ensemble is
+    calibrated on what was held out (see `calibrate_model`).
 
     Args:
         project: the project.
@@ -90,7 +72,7 @@ def train_folds(
     )
     folder = project.runs_dir / plan.model
     write_config(folder / CONFIG, share)
-    write_json(folder / PLAN, plan.model_dump(mode="json"))
+    plan.write(folder)
     return _go_on(project, plan, share, listener, control or Control())
 
 
@@ -103,7 +85,7 @@ def unfinished_folds(project: Project, name: str | None = None) -> str | None:
 
 def figures_of(project: Project, name: str) -> Path:
     """The file with the figures of a cross-validation: its last, so that where it is there, all is done."""
-    return project.model_path(name) / "evaluations" / f"{SPLIT}.json"
+    return project.model_path(name) / "evaluations" / f"{CROSS_VALIDATION}.json"
 
 
 def kept_at(folder: Path) -> float:
@@ -129,10 +111,7 @@ def resume_folds(
         TrainingError: if its files are damaged, or a case is gone.
     """
     folder = project.runs_dir / name
-    try:
-        plan = FoldsPlan.model_validate(read_json(folder / PLAN, "a cross-validation", TrainingError))
-    except ValidationError as error:
-        raise TrainingError(f"{folder / PLAN} is damaged: train anew, without --resume.") from error
+    plan = FoldsPlan.read(folder)
     known = {case.id for case in project.cases}
     gone = next((case for fold in plan.held_out for case in fold if case not in known), None)
     if gone is not None:
@@ -146,10 +125,10 @@ def _go_on(
     """Train the folds that have no model yet, judge all, and save the ensemble and then its figures."""
     name, members, results = plan.model, [], []
     saved = project.model_path(name).exists()  # and cut off before its figures were
-    for number, (train, held_out) in enumerate(zip(plan.train, plan.held_out, strict=True), start=1):
-        target = (project.model_path(name) if saved else project.runs_dir / name) / f"fold-{number}"
+    for fold, train, held_out in zip(plan.members, plan.train, plan.held_out, strict=True):
+        target = (project.model_path(name) if saved else project.runs_dir / name) / fold
         if not target.exists() and not saved:
-            folder = RunFolder(project.runs_dir / name / f"fold-{number}-run")
+            folder = RunFolder(project.runs_dir / name / f"{fold}-run")
             begun = folder.is_unfinished
             record = folder.read()[0] if begun else _record(project, config, train, held_out, target.name)
             listen = _without_end(listener)
@@ -162,7 +141,7 @@ def _go_on(
         for case_id in held_out:
             landmarks = predictor.landmarks(project.image(case_id), project.image_path(case_id))
             results.append(CaseResult(case_id, project.annotations(case_id), landmarks))
-    evaluation = evaluate(results, model=name, split=SPLIT, measurements=project.schema.measurements)
+    evaluation = evaluate(results, model=name, split=CROSS_VALIDATION, measurements=project.schema.measurements)
     infos = [read_info(member) for member in members]
     mean = evaluation.overall.mean
     info = common_info(infos, name).model_copy(
@@ -180,7 +159,7 @@ def _go_on(
         save_ensemble(project.model_path(name), members, info)
     figures = {key: value for key, value in evaluation.to_dict().items() if key != "cases"}
     write_json(figures_of(project, name), figures)
-    calibrate_trained(project, name, listener, control)
+    calibrate_trained(project, name, listener, control, folds=not project.annotated_cases(Split.CALIBRATION))
     elapsed = info.minutes * 60
     listener(Finished(name, float("nan") if mean is None else mean, evaluation.unit, False, elapsed))
     return name, evaluation

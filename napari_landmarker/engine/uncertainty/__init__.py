@@ -31,6 +31,7 @@ if TYPE_CHECKING:
         ConformalRegressorMaxNonconformity,
         MultivariateNormalRegressor,
     )
+    from napari_landmarker.engine.uncertainty.scatter import ErrorScatter
     from napari_landmarker.engine.uncertainty.temperature import TemperatureScaling
 
 _HOMES = {
@@ -41,6 +42,7 @@ _HOMES = {
     "MR2C2R": "heat_regressors",
     "MR2CCP": "heat_regressors",
     "MultivariateNormalRegressor": "regressors",
+    "ErrorScatter": "scatter",
     "TemperatureScaling": "temperature",
 }
 
@@ -61,6 +63,7 @@ __all__ = [
     "DensityScore",
     "Drift",
     "Ellipsoid",
+    "ErrorScatter",
     "EuclideanScore",
     "MahalanobisScore",
     "MultivariateNormalRegressor",

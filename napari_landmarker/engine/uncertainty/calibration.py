@@ -11,8 +11,9 @@ bonferroni the true places of all landmarks of an image: each keeps ``1 - (1 - c
 max        the same, from the worst landmark of each image, which needs fewer images; one threshold for all
 ========== =========================================================================================================
 
-With a ``temperature``, heatmaps or covariances are first made as sure as they are right; a third of the images sets
-that and no threshold, so that what is promised stays true (see `uncertainty.temperature`).
+With a ``temperature``, heatmaps or covariances are first made as sure as they are right, or covariances are joined by
+typical errors; a third of the images sets that and no threshold, so that what is promised stays true (see
+`uncertainty.temperature`, `uncertainty.scatter`).
 
 The parametric calibrator needs no images: it believes the model's own probabilities, of landmarks that err
 independently (``max``: each keeps ``c ** (1 / L)``), and promises nothing where these are wrong.
@@ -44,7 +45,8 @@ from napari_landmarker.engine.uncertainty.quantile import (
     level_of_each,
 )
 from napari_landmarker.engine.uncertainty.regions import Region
-from napari_landmarker.engine.uncertainty.stored import StoredFields
+from napari_landmarker.engine.uncertainty.scatter import ErrorScatter
+from napari_landmarker.engine.uncertainty.stored import Scaling, StoredFields
 from napari_landmarker.engine.uncertainty.temperature import TemperatureScaling, of_row
 
 if TYPE_CHECKING:
@@ -62,7 +64,7 @@ class Calibration:
         unit: of the scores: ``"mm"``, ``"px"``, or None for plain numbers.
         scores: ``(n, L, K)`` of ``n`` images, as `CalibrationConfig.scores_of` gives them.
         made_from: in words, which images these are.
-        scaling: the temperatures at which predictions are scored; None where the choice is none.
+        scaling: what predictions are changed by before they are scored; None where the choice is none.
     """
 
     config: CalibrationConfig
@@ -71,7 +73,7 @@ class Calibration:
     unit: str | None
     scores: FloatArray
     made_from: str = ""
-    scaling: TemperatureScaling | None = None
+    scaling: Scaling | None = None
 
     def __post_init__(self) -> None:
         scores = np.array(self.scores, dtype=np.float64)
@@ -83,7 +85,10 @@ class Calibration:
                 "A calibration needs each landmark once, and a unit exactly where scores are lengths."
             )
         tempered = None if self.config.temperature == "none" else self.config.score.tempered
-        if tempered != (None if self.scaling is None else self.scaling.of):
+        scattered = isinstance(self.scaling, ErrorScatter)
+        if tempered != (None if self.scaling is None else self.scaling.of) or scattered != (
+            self.config.temperature == "scatter"
+        ):
             raise CalibrationError("A calibration needs temperatures exactly where its choice says so.")
         if self.config.calibrator == "parametric":
             self.config.score.parametric(0.5, self.ndim)  # says so if it cannot
@@ -148,7 +153,7 @@ class Calibration:
         scores: Sequence[npt.ArrayLike] = (),
         unit: str | None = None,
         made_from: str = "",
-        scaling: TemperatureScaling | None = None,
+        scaling: Scaling | None = None,
     ) -> Calibration:
         """A calibration from scores ``(L, K)`` of each image; without images, one that is parametric.
 
@@ -327,17 +332,19 @@ class Calibration:
 
 def _temperature(
     config: CalibrationConfig, predictions: Iterable[Prediction], truths: Sequence[LandmarkSet]
-) -> TemperatureScaling:
-    """The temperatures that a choice asks for, from the images that are kept for that."""
+) -> Scaling:
+    """The temperatures, or typical errors, that a choice asks for, from the images that are kept for that."""
     of = config.score.tempered
     if not truths or of is None:
         raise CalibrationError(
             f"A calibration with temperatures needs at least {config.images_for(1)} images: keep more apart, or choose "
             "no temperature."
         )
+    if config.temperature == "scatter":
+        return ErrorScatter.fit(predictions, truths)
     return TemperatureScaling.fit(predictions, truths, config.temperature == "each", of)
 
 
-def _tempered(prediction: Prediction, scaling: TemperatureScaling | None) -> Prediction:
-    """A prediction at its temperatures."""
+def _tempered(prediction: Prediction, scaling: Scaling | None) -> Prediction:
+    """A prediction as it is scored."""
     return prediction if scaling is None else scaling.applied(prediction)

@@ -23,6 +23,8 @@ ScoreConfig = Annotated[
 ]
 
 
+#: How predictions are changed before they are scored.
+Temperature = Literal["none", "common", "each", "scatter"]
 #: Of the images of a calibration, one in so many sets the temperatures.
 TEMPERATURE_EVERY = 3
 #: The kind of mistake that a temperature is asked for where there is nothing to temper.
@@ -48,11 +50,12 @@ class CalibrationConfig(BaseModel):
         description="Promise it of each landmark, of landmarks on average, or of all landmarks of an image together.",
     )
 
-    temperature: Literal["none", "common", "each"] = Field(
+    temperature: Temperature = Field(
         "none",
         title="Temperature",
         description="Make the heatmaps, or the spreads, first as sure as they are right: by one temperature for all "
-        "landmarks, or by one for each. A third of the images then sets that, and nothing else.",
+        "landmarks, or by one for each; or add to the spreads how each landmark usually errs (scatter). A third of the "
+        "images then sets that, and nothing else.",
     )
 
     @model_validator(mode="after")
@@ -61,6 +64,13 @@ class CalibrationConfig(BaseModel):
             raise PydanticCustomError(
                 _COLD,
                 "The score '{kind}' reads neither heatmaps nor spreads, so it has no temperature: choose none.",
+                {"kind": self.score.kind},
+            )
+        if self.temperature == "scatter" and self.score.tempered != "covariance":
+            raise PydanticCustomError(
+                _COLD,
+                "The score '{kind}' reads heatmaps and no spreads, to which typical errors could be added: choose "
+                "another temperature.",
                 {"kind": self.score.kind},
             )
         return self

@@ -7,10 +7,14 @@ from typing import TYPE_CHECKING, Any, Literal
 from pydantic import BaseModel, ConfigDict
 
 from napari_landmarker.engine.uncertainty.configs import CalibrationConfig
+from napari_landmarker.engine.uncertainty.scatter import ErrorScatter
 from napari_landmarker.engine.uncertainty.temperature import TemperatureScaling
 
 if TYPE_CHECKING:
     from napari_landmarker.engine.uncertainty.calibration import Calibration
+
+#: What predictions are changed by before they are scored.
+Scaling = TemperatureScaling | ErrorScatter
 
 
 class StoredFields(BaseModel):
@@ -24,7 +28,7 @@ class StoredFields(BaseModel):
     ndim: Literal[2, 3]
     unit: Literal["mm", "px"] | None
     made_from: str = ""
-    temperature: TemperatureScaling | None = None
+    temperature: Scaling | None = None
     scores: list[list[list[float | None]]] = []
 
     @staticmethod
