@@ -17,9 +17,10 @@ from __future__ import annotations
 import json
 import tempfile
 from argparse import Namespace
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +37,7 @@ from napari_landmarker.engine.project import Project, Split
 from napari_landmarker.engine.train.folds_plan import FoldsPlan
 from napari_landmarker.engine.uncertainty import Calibration, CalibrationConfig
 from napari_landmarker.engine.uncertainty.configs import TEMPERATURE_EVERY
+from napari_landmarker.engine.uncertainty.crossed import crossed
 
 CONFIDENCE = 0.95
 #: Of each 15 images of ``train`` in the order of their numbers, these are kept apart.
@@ -87,7 +89,8 @@ def splits_of(folder: Path) -> Benchmark:
     return Benchmark(whole.name, whole.names, whole.world, splits, whole.spacing, whole.radii)
 
 
-Items = Callable[[], Iterator[tuple[Prediction, LandmarkSet]]]
+Item = tuple[Prediction, LandmarkSet]
+Items = Callable[[], Iterator[Item]]
 
 
 def of_split(project: Project, predictor: Predictor, split: Split) -> Iterator[tuple[Prediction, LandmarkSet]]:
@@ -105,12 +108,12 @@ def of_folds(project: Project, model: str, views: int) -> Iterator[tuple[Predict
             yield predictor.predict(project.image(case)), project.annotations(case)
 
 
-def calibrate(items: Items, names: tuple[str, ...]) -> dict[str, Calibration]:
-    """All compositions; those with typical errors take these from every third image, and thresholds from the others."""
+def calibrate(items: Items, names: tuple[str, ...], folds: Sequence[int]) -> dict[str, Calibration]:
+    """All compositions; those with typical errors take these from the other folds, or from every third image."""
     scores: dict[str, list[np.ndarray]] = {
         name: [] for name, config in COMPOSITIONS.items() if config.temperature == "none"
     }
-    points: list[tuple[Prediction, LandmarkSet]] = []
+    points: list[Item] = []
     for prediction, truth in items():
         for name, own in scores.items():
             own.append(COMPOSITIONS[name].scores_of(prediction, truth))
@@ -122,6 +125,9 @@ def calibrate(items: Items, names: tuple[str, ...]) -> dict[str, Calibration]:
         if name in scores:
             unit = "mm" if config.score.physical else None
             made[name] = Calibration.from_scores(config, names, 2, scores[name], unit)
+        elif folds:
+            ends = np.cumsum([0, *folds]).tolist()
+            made[name] = crossed(config, [points[low:high] for low, high in pairwise(ends)])
         else:
             made[name] = Calibration.fit(config, *zip(*dealt, strict=True))
     return made
@@ -192,10 +198,11 @@ def main() -> None:
             model = train(project, given)
         predictor = Predictor.load(project.model_path(model), views=given.views)
         calibration: Items = partial(of_split, project, predictor, Split.CALIBRATION)
-        if given.folds:
+        folds = [len(cases) for cases in FoldsPlan.read(project.runs_dir / model).held_out] if given.folds else []
+        if folds:
             calibration = partial(of_folds, project, model, given.views)
         test = partial(of_split, project, predictor, Split.TEST)
-        show(judge(calibrate(calibration, predictor.info.names), calibration, test), given)
+        show(judge(calibrate(calibration, predictor.info.names, folds), calibration, test), given)
 
 
 if __name__ == "__main__":

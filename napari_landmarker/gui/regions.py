@@ -105,6 +105,8 @@ def promise_of(calibration: Calibration, confidence: float) -> str:
         promise = f"In {percent} of 100 such images, the true point of a landmark lies inside its region."
     if calibration.config.calibrator == "parametric":
         return f"If the model is as sure as it should be: {promise[0].lower()}{promise[1:]}"
+    if calibration.crossed:
+        return f"As a rule, though cross-validation does not prove it: {promise[0].lower()}{promise[1:]}"
     return promise
 
 

@@ -147,6 +147,9 @@ def test_a_calibration_is_one_of_its_weights_and_views(project: Project) -> None
     assert read_calibration(moved, views=2) is None
     assert "has changed since" in stored_calibration(moved, views=2).reason
     path = moved / "configs" / "calibration.json"
+    old = path.read_text(encoding="utf-8").replace('"version": 2', '"version": 1', 1)
+    path.write_text(old, encoding="utf-8")
+    assert "was calibrated by an older napari-landmarker" in stored_calibration(moved, views=2).reason
     for text in ("{", "[]", '{"format": "other"}', path.read_text(encoding="utf-8").replace('"ndim": 2', '"ndim": 7')):
         path.write_text(text, encoding="utf-8")
         stored = stored_calibration(moved, views=2)

@@ -5,6 +5,7 @@ import pytest
 import torch
 from heatmap_maps import gaussian_map, turned_covariance
 
+from napari_landmarker.engine.geometry import AffineMap
 from napari_landmarker.engine.heatmap.configs import DecoderConfig, GaussianTargetConfig
 from napari_landmarker.engine.losses.configs import (
     CrossEntropyConfig,
@@ -19,7 +20,8 @@ from napari_landmarker.engine.models.configs import (
     StackedCholeskyHourglassConfig,
 )
 from napari_landmarker.engine.predict.reading import heat_of, read_answer, read_heat, read_patch
-from napari_landmarker.engine.train.config import TrainConfig
+from napari_landmarker.engine.predict.second_stage import PatchHeat
+from napari_landmarker.engine.train.config import RefineConfig, TrainConfig
 
 SPACES = {2: (24, 31), 3: (15, 18, 16)}
 CENTRES = {2: [(11.3, 17.8), (7.0, 9.5)], 3: [(7.3, 8.8, 6.6), (6.5, 9.0, 8.2)]}
@@ -68,7 +70,7 @@ def test_all_heat_of_a_patch_counts_for_its_covariance(ndim):
     heat = torch.zeros(1, 2, *(25,) * ndim)
     middle, near, far = ((12,) * (ndim - 1) + (x,) for x in (12, 11, 22))
     heat[(0, 0, *middle)], heat[(0, 0, *near)], heat[(0, 0, *far)] = 3.0, 0.5, 0.5
-    found = read_patch(heat, DecoderConfig(window=3))
+    found = read_patch(heat, DecoderConfig(window=3), 0.0)
     plain = read_heat(heat, DecoderConfig(window=3), logits=True)
     torch.testing.assert_close(found.points, plain.points, equal_nan=True)
     torch.testing.assert_close(found.score, plain.score)
@@ -76,6 +78,28 @@ def test_all_heat_of_a_patch_counts_for_its_covariance(ndim):
     second = (3.0 * (12 - mean) ** 2 + 0.5 * (11 - mean) ** 2 + 0.5 * (22 - mean) ** 2) / 4.0
     np.testing.assert_allclose(found.covariance[0, 0], np.diag([1 / 12] * (ndim - 1) + [second]), rtol=1e-5)
     assert torch.isnan(found.covariance[0, 1]).all()
+
+
+@pytest.mark.parametrize("ndim", [2, 3])
+def test_the_bell_that_a_patch_was_taught_to_draw_is_no_doubt_of_its_own(ndim):
+    """Oracle: a belief that is blurred by a bell; what is left of one that is sure is a place somewhere in a pixel."""
+    believed = turned_covariance(ndim, seed=3, low=0.7, high=1.1)
+    bell = 1.2
+    blurred = gaussian_map(CENTRES[ndim], SPACES[ndim], believed + bell**2 * np.eye(ndim))
+    found = read_patch(blurred, DecoderConfig(), bell)
+    np.testing.assert_allclose(found.covariance[0, 0], believed, atol=0.05)
+    sure = gaussian_map(CENTRES[ndim], SPACES[ndim], bell**2)
+    found = read_patch(sure, DecoderConfig(), bell)
+    np.testing.assert_allclose(found.covariance[0, 0], np.eye(ndim) / 12, atol=0.02)
+
+
+def test_a_bell_is_as_wide_in_the_image_whatever_pixels_it_is_told_in():
+    """Oracle: 3 px of maps that are twice as coarse along y and three times along x as others of their size."""
+    coarse = AffineMap.scaling((60, 60), [1 / 6, 1 / 6], (10, 10), centred=False)
+    fine = AffineMap.scaling((60, 60), [1 / 3, 1 / 2], (20, 30), centred=False)
+    patch = PatchHeat(torch.ones(10, 10), coarse, 3.0)
+    assert patch.bell_in(coarse) == pytest.approx(3.0)
+    assert patch.bell_in(fine) == pytest.approx(3 * 6**0.5)
 
 
 @pytest.mark.parametrize("ndim", [2, 3])
@@ -185,14 +209,15 @@ def test_points_that_are_answered_are_the_points(ndim):
 
 @pytest.mark.parametrize("ndim", [2, 3])
 def test_a_cascade_answers_with_its_points_and_how_sure_its_patches_are(ndim):
-    config = TrainConfig(model=CascadeConfig(patch_stride_2d=2, patch_stride_3d=2), decoder=DecoderConfig(window=5))
+    cascade, refine = CascadeConfig(patch_stride_2d=2, patch_stride_3d=2), RefineConfig(sigma=0.6)
+    config = TrainConfig(model=cascade, refine=refine, decoder=DecoderConfig(window=5))
     points = 100 * torch.rand(1, 2, ndim)
     maps, patches = torch.randn(1, 2, *SPACES[ndim]), logits_of(CENTRES[ndim], SPACES[ndim], 1.0)
     answer = CascadeAnswer(points, points + 3, maps, patches, torch.zeros(1, 2, ndim).long())
     found = read_answer(answer, config, 8)
     assert torch.equal(found.points, points)
     assert found.score.min() > 0.99
-    np.testing.assert_allclose(found.covariance[0, 0], np.eye(ndim) * 4, atol=0.08)
+    np.testing.assert_allclose(found.covariance[0, 0], np.eye(ndim) * 4 * (1 - 0.6**2), atol=0.08)
     assert torch.allclose(heat_of(answer, config), torch.softmax(maps.flatten(2), -1).view_as(maps))
     points[0, 1] = torch.nan
     lost = read_answer(answer, config, 8)

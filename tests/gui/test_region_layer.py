@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -19,6 +20,7 @@ from napari_landmarker.engine.project import Project, Split
 from napari_landmarker.engine.uncertainty import Calibration, CalibrationConfig, RankScore
 from napari_landmarker.gui.region_box import RegionBox
 from napari_landmarker.gui.region_layer import CURRENT, EVERY, REGIONS_NAME, SURFACES_NAME
+from napari_landmarker.gui.regions import promise_of
 from napari_landmarker.gui.widget import LandmarkerWidget
 
 POINTS_2D = {"nasion": (40.0, 70.0), "sella": (80.0, 110.0)}
@@ -113,6 +115,13 @@ def test_the_promise_is_told_in_plain_words(regions_2d: LandmarkerWidget) -> Non
     assert box.slider.toolTip() == told
     box.slider.setValue(60)
     assert box.slider.toolTip().startswith("In 60 of 100")
+
+
+def test_a_promise_that_no_proof_stands_behind_says_so() -> None:
+    made = Calibration.from_scores(CalibrationConfig(), ("a",), 2, [[[1.0]]] * 19)
+    assert promise_of(made, 0.9).startswith("In 90 of 100")
+    told = promise_of(replace(made, crossed=True), 0.9)
+    assert told.startswith("As a rule, though cross-validation does not prove it: in 90 of 100")
 
 
 def test_regions_of_points_that_wait_of_all_or_of_the_current_landmark(regions_2d: LandmarkerWidget) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
@@ -27,6 +27,7 @@ from napari_landmarker.engine.uncertainty import (
     leave_one_out,
 )
 from napari_landmarker.engine.uncertainty.configs import TEMPERATURE_EVERY
+from napari_landmarker.engine.uncertainty.crossed import crossed
 
 #: How the calibration did on its own cases, each judged by the others.
 COVERAGE = Path("evaluations") / "regions.json"
@@ -82,8 +83,9 @@ def calibrate_model(
     predictors = {part: Predictor.load(part, device, views=views, flips=flips) for part in sorted(parts)}
     info = read_info(folder)
     config = config or _config_of(info)
-    cases = _dealt(asked.cases, config)
-    first, kept = config.for_temperature(len(cases)), _Kept()
+    crosses = folds and config.temperature == "scatter"
+    cases = list(asked.cases) if crosses else _dealt(asked.cases, config)
+    first, kept = 0 if crosses else config.for_temperature(len(cases)), _Kept()
 
     def predictions() -> Iterator[Prediction]:
         for done, (case, part) in enumerate(cases):
@@ -96,7 +98,14 @@ def calibrate_model(
             yield prediction
 
     truths = [project.annotations(case.id) for case, _ in cases]
-    calibration = Calibration.fit(config, predictions(), truths, asked.made_from(config))
+    if crosses:
+        by_fold: dict[Path, list[tuple[Prediction, LandmarkSet]]] = {part: [] for _, part in cases}
+        for (_, part), prediction, truth in zip(cases, predictions(), truths, strict=True):
+            by_fold[part].append((_without_heat(prediction), truth))
+        calibration = crossed(config, list(by_fold.values()), asked.made_from(config, 0))
+    else:
+        calibration = Calibration.fit(config, predictions(), truths, asked.made_from(config, first))
+        calibration = replace(calibration, crossed=folds)
     (progress or _unheard)(len(cases), len(cases))
     report = leave_one_out(calibration, items=kept.items(truths[first:]))
     keep_calibrated(project, folder, [case for case, _ in cases])
@@ -118,10 +127,13 @@ def promise(calibration: Calibration, report: CoverageReport) -> str:
     config, percent = calibration.config, f"{100 * report.confidence:g}"
     of = "all points of an image lie" if config.joint else "the true point lies"
     told = f"in {percent} of 100 such images {of} inside the region{'s' * config.joint}"
-    made = f"Calibrated on {calibration.made_from}: {told}."
+    rule = "as a rule, though cross-validation does not prove it, " if calibration.crossed else ""
+    made = f"Calibrated on {calibration.made_from}: {rule}{told}."
     short = [name for name in calibration.names if not calibration.enough_for(name, report.confidence)]
     if len(short) == len(calibration.names):
-        needed = config.images_for(calibration.cases_needed(report.confidence))
+        needed = calibration.cases_needed(report.confidence)
+        if not (calibration.crossed and config.temperature == "scatter"):
+            needed = config.images_for(needed)
         return f"{made} For that it takes {needed} images: until then the region is the whole image."
     seen = report.images if config.joint else report.points
     what = "images" if config.joint else "points"
@@ -132,6 +144,13 @@ def promise(calibration: Calibration, report: CoverageReport) -> str:
     if short:
         made += f" Of {', '.join(short)} there are too few images: there the region is the whole image."
     return made
+
+
+def _without_heat(prediction: Prediction) -> Prediction:
+    """A prediction without its heatmaps, which are large: a pixel of each stands for all."""
+    return replace(
+        prediction, heatmaps=prediction.heatmaps[(slice(None), *[slice(1)] * (prediction.heatmaps.ndim - 1))]
+    )
 
 
 class _Kept:
@@ -162,9 +181,9 @@ class _Asked:
     split: str
     words: str
 
-    def made_from(self, config: CalibrationConfig) -> str:
-        """What the calibration is made from."""
-        count, first = len(self.cases), config.for_temperature(len(self.cases))
+    def made_from(self, config: CalibrationConfig, first: int) -> str:
+        """What the calibration is made from, the first of the cases without thresholds."""
+        count = len(self.cases)
         set_only = {"each": "temperatures", "common": "temperature", "scatter": "typical errors", "none": ""}
         told = f", {first} of which only set its {set_only[config.temperature]}" if first else ""
         return f"{count} image{'s' * (count != 1)} {self.words}{told}"

@@ -127,21 +127,29 @@ def read_answer(answer: Any, config: TrainConfig, stride: int) -> Reading:
     return Reading(from_maps(found.points, stride), found.score, covariance * stride**2)
 
 
-def read_patch(heat: Tensor, decoder: DecoderConfig) -> Reading:
+def read_patch(heat: Tensor, decoder: DecoderConfig, bell: float) -> Reading:
     """Points and scores as `read_heat` reads them of logits' heat, with covariances of all of the heat about them.
 
     A patch is cut about one landmark, so whatever heat it has, near the point or not, says where that may be. (On a
     calibration part of the cephalograms of ISBI 2015, regions of such covariances are a tenth to a fifth smaller than
-    those of the window's.)
+    those of the window's.) And it was taught to draw a bell about the point, wherever that may be: its heat is what it
+    believes, blurred by that bell, whose variance is therefore taken off again. (That makes regions another tenth
+    smaller, as what is left tells images better apart.)
 
     Args:
         heat: of patches, ``(B, L, *patch)``, not negative; the sum over a map does not matter.
         decoder: how points are read.
+        bell: standard deviation of the bell, pixels of the patches' maps.
+
+    Returns:
+        As `read_heat`.
     """
     found = read_heat(heat, decoder, logits=True)
     known = torch.isfinite(found.points).all(dim=-1, keepdim=True)
     about = torch.where(known, found.points, 0.0).flatten(0, 1)
-    covariance = per_landmark(at_least_a_pixel(map_moments(heat, None, 1.0, about).second), heat)
+    believed = map_moments(heat, None, 1.0, about).second
+    believed = believed - bell**2 * torch.eye(believed.shape[-1]).to(believed)
+    covariance = per_landmark(at_least_a_pixel(believed), heat)
     return found._replace(covariance=torch.where(known[..., None], covariance.to(found.points), torch.nan))
 
 
@@ -158,7 +166,7 @@ def _of_cascade(answer: CascadeAnswer, config: TrainConfig) -> Reading:
     """A cascade's points, with scores and covariances of the maps of its patches."""
     assert isinstance(config.model, CascadeConfig)
     stride = config.model.patch_stride_2d if answer.points.shape[-1] == 2 else config.model.patch_stride_3d
-    found = read_patch(softmax_2d(answer.patch_maps.float()), config.decoder)
+    found = read_patch(softmax_2d(answer.patch_maps.float()), config.decoder, config.refine.sigma)
     known = torch.isfinite(answer.points).all(dim=-1) & (found.score > 0)
     return Reading(
         torch.where(known[..., None], answer.points.float(), torch.nan),

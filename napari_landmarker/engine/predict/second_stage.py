@@ -24,39 +24,54 @@ SHOWN_PIXELS = 2**24
 
 
 class PatchHeat(NamedTuple):
-    """Heat of the patch of one landmark, ``(*patch)``, and where it lies: image to patch index coordinates."""
+    """Heat of the patch of one landmark.
+
+    Attributes:
+        heat: ``(*patch)``.
+        to_patch: image to patch index coordinates.
+        bell: standard deviation of the bell that its network was taught to draw, pixels of the patch.
+    """
 
     heat: Tensor
     to_patch: AffineMap
+    bell: float
+
+    def bell_in(self, to_other: AffineMap) -> float:
+        """Standard deviation of the bell that its network was taught to draw, in the pixels of another map."""
+        ratio = abs(np.linalg.det(to_other.matrix) / np.linalg.det(self.to_patch.matrix))
+        return float(self.bell * ratio ** (1 / to_other.ndim))
 
 
 def refine(looks: Sequence[Look], first: Seen, landmarks: int) -> Seen:
     """What the second stages say about the points of the first.
 
     The score is the product of both stages': a patch does not know whether it lies at the right place. The covariance
-    is that of the whole patch's heat.
+    is that of the whole patch's heat, less the bell that the network was taught to draw: of several, the narrowest.
 
     Args:
         looks: at cascades.
         first: what all first stages say together, one point a landmark.
         landmarks: ``L``.
     """
-    averages = [HeatAverage(1, normalise=True) for _ in range(landmarks)]
+    seen: list[list[PatchHeat]] = [[] for _ in range(landmarks)]
     for look in looks:
         for row, patch in zip(look.rows, _patches(look, first.found), strict=True):
-            averages[row].add(patch.heat[None], patch.to_patch, [0])
+            seen[row].append(patch)
     decoder, found = looks[0].member.decoder, first.found
     points, score, covariance = (values.copy() for values in (found.points, found.score, found.covariance))
     patches = []
-    for row, average in enumerate(averages):
-        heat = average.heat()
-        reading = read_patch(heat[None], decoder)
+    for row, own_patches in enumerate(seen):
+        average = HeatAverage(1, normalise=True)
+        for patch in own_patches:
+            average.add(patch.heat[None], patch.to_patch, [0])
+        heat, bell = average.heat(), min(patch.bell_in(average.to_heatmap) for patch in own_patches)
+        reading = read_patch(heat[None], decoder, bell)
         own = Found.of(Reading(*(values[0].unsqueeze(1) for values in reading)), average.to_heatmap)
         known = np.isfinite(found.points[row]).all()
         points[row] = own.points[0] if known else np.nan
         score[row] = found.score[row] * own.score[0] if known else 0.0
         covariance[row] = own.covariance[0] if known else np.nan
-        patches.append(PatchHeat(heat[0], average.to_heatmap))
+        patches.append(PatchHeat(heat[0], average.to_heatmap, bell))
     stride = looks[0].member.cascade.refiner.stride
     heat, to_heat = painted(first, patches, looks[0].to_frame, stride)
     return Seen(Found(points, score, covariance), heat, to_heat)
@@ -74,9 +89,9 @@ def _patches(look: Look, found: Found) -> list[PatchHeat]:
     heats = softmax_2d(maps.float())[0].cpu()
     stride, size, grid = network.refiner.stride, network.patch_size, tuple(heats.shape[1:])
     scale = AffineMap.scaling(size, [1 / stride] * len(size), grid, centred=False)
-    frame = look.to_frame
+    frame, bell = look.to_frame, look.member.info.config.refine.sigma
     return [
-        PatchHeat(heat, frame.then(AffineMap.crop(frame.target_shape, corner, size)).then(scale))
+        PatchHeat(heat, frame.then(AffineMap.crop(frame.target_shape, corner, size)).then(scale), bell)
         for heat, corner in zip(heats, corners[0].tolist(), strict=True)
     ]
 

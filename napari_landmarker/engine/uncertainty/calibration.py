@@ -45,9 +45,9 @@ from napari_landmarker.engine.uncertainty.quantile import (
     level_of_each,
 )
 from napari_landmarker.engine.uncertainty.regions import Region
-from napari_landmarker.engine.uncertainty.scatter import ErrorScatter
-from napari_landmarker.engine.uncertainty.stored import Scaling, StoredFields
-from napari_landmarker.engine.uncertainty.temperature import TemperatureScaling, of_row
+from napari_landmarker.engine.uncertainty.scaling import Scaling, learn_scaling, scaled, suits
+from napari_landmarker.engine.uncertainty.stored import StoredFields
+from napari_landmarker.engine.uncertainty.temperature import of_row
 
 if TYPE_CHECKING:
     from napari_landmarker.engine.predict.prediction import Prediction
@@ -65,6 +65,7 @@ class Calibration:
         scores: ``(n, L, K)`` of ``n`` images, as `CalibrationConfig.scores_of` gives them.
         made_from: in words, which images these are.
         scaling: what predictions are changed by before they are scored; None where the choice is none.
+        crossed: whether the scores are those of a cross-validation, of which the promise is not proven.
     """
 
     config: CalibrationConfig
@@ -74,6 +75,7 @@ class Calibration:
     scores: FloatArray
     made_from: str = ""
     scaling: Scaling | None = None
+    crossed: bool = False
 
     def __post_init__(self) -> None:
         scores = np.array(self.scores, dtype=np.float64)
@@ -84,11 +86,7 @@ class Calibration:
             raise CalibrationError(
                 "A calibration needs each landmark once, and a unit exactly where scores are lengths."
             )
-        tempered = None if self.config.temperature == "none" else self.config.score.tempered
-        scattered = isinstance(self.scaling, ErrorScatter)
-        if tempered != (None if self.scaling is None else self.scaling.of) or scattered != (
-            self.config.temperature == "scatter"
-        ):
+        if not suits(self.scaling, self.config):
             raise CalibrationError("A calibration needs temperatures exactly where its choice says so.")
         if self.config.calibrator == "parametric":
             self.config.score.parametric(0.5, self.ndim)  # says so if it cannot
@@ -121,7 +119,7 @@ class Calibration:
         if config.temperature != "none":
             truths, predictions = list(truths), iter(predictions)
             first = config.for_temperature(len(truths))
-            scaling = _temperature(config, islice(predictions, first), truths[:first])
+            scaling = learn_scaling(config, islice(predictions, first), truths[:first])
             truths = truths[first:]
         names: tuple[str, ...] = ()
         units: list[str | None] = []
@@ -139,7 +137,7 @@ class Calibration:
                     "and for scores in mm all of them a known spacing."
                 )
             order = [prediction.names.index(name) for name in names]
-            rows.append(config.scores_of(_tempered(prediction, scaling), truth)[order])
+            rows.append(config.scores_of(scaled(prediction, scaling), truth)[order])
         if not rows:
             raise CalibrationError("There is no image to calibrate on: keep at least one with true places apart.")
         return cls(config, names, ndim, units[0], np.stack(rows), made_from, scaling)
@@ -249,7 +247,7 @@ class Calibration:
 
     def scores_of(self, prediction: Prediction, truth: LandmarkSet) -> FloatArray:
         """See `CalibrationConfig.scores_of`; at the calibration's temperatures."""
-        return self.config.scores_of(_tempered(prediction, self.scaling), truth)
+        return self.config.scores_of(scaled(prediction, self.scaling), truth)
 
     def covers(self, prediction: Prediction, truth: LandmarkSet, confidence: float) -> FloatArray:
         """Whether the regions contain the true places of an image.
@@ -305,9 +303,10 @@ class Calibration:
         try:
             read = StoredFields.model_validate(stored)
             scores = [np.array(image, dtype=np.float64) for image in read.scores]
-            return cls.from_scores(
+            made = cls.from_scores(
                 read.config, read.names, read.ndim, scores, read.unit, read.made_from, read.temperature
             )
+            return replace(made, crossed=read.crossed)
         except (ValueError, CalibrationError):
             raise CalibrationError(
                 "The calibration of this model is damaged or of a newer version of the program: calibrate it again."
@@ -328,23 +327,3 @@ class Calibration:
                 f"There are no regions for '{name}': they were calibrated for {', '.join(self.names)}."
             )
         return self.names.index(name)
-
-
-def _temperature(
-    config: CalibrationConfig, predictions: Iterable[Prediction], truths: Sequence[LandmarkSet]
-) -> Scaling:
-    """The temperatures, or typical errors, that a choice asks for, from the images that are kept for that."""
-    of = config.score.tempered
-    if not truths or of is None:
-        raise CalibrationError(
-            f"A calibration with temperatures needs at least {config.images_for(1)} images: keep more apart, or choose "
-            "no temperature."
-        )
-    if config.temperature == "scatter":
-        return ErrorScatter.fit(predictions, truths)
-    return TemperatureScaling.fit(predictions, truths, config.temperature == "each", of)
-
-
-def _tempered(prediction: Prediction, scaling: Scaling | None) -> Prediction:
-    """A prediction as it is scored."""
-    return prediction if scaling is None else scaling.applied(prediction)

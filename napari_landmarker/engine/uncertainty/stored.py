@@ -7,14 +7,10 @@ from typing import TYPE_CHECKING, Any, Literal
 from pydantic import BaseModel, ConfigDict
 
 from napari_landmarker.engine.uncertainty.configs import CalibrationConfig
-from napari_landmarker.engine.uncertainty.scatter import ErrorScatter
-from napari_landmarker.engine.uncertainty.temperature import TemperatureScaling
+from napari_landmarker.engine.uncertainty.scaling import Scaling
 
 if TYPE_CHECKING:
     from napari_landmarker.engine.uncertainty.calibration import Calibration
-
-#: What predictions are changed by before they are scored.
-Scaling = TemperatureScaling | ErrorScatter
 
 
 class StoredFields(BaseModel):
@@ -29,6 +25,7 @@ class StoredFields(BaseModel):
     unit: Literal["mm", "px"] | None
     made_from: str = ""
     temperature: Scaling | None = None
+    crossed: bool = False
     scores: list[list[list[float | None]]] = []
 
     @staticmethod
@@ -44,4 +41,6 @@ class StoredFields(BaseModel):
         }
         if calibration.scaling is not None:
             fields["temperature"] = calibration.scaling.model_dump(mode="json")
+        if calibration.crossed:
+            fields["crossed"] = True
         return fields
