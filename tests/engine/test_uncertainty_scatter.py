@@ -52,11 +52,56 @@ def test_the_scatter_is_the_mean_of_squared_errors_in_mm(ndim):
 
 
 @pytest.mark.parametrize("ndim", [2, 3])
+def test_what_tells_the_errors_weighs_and_what_does_not_hardly_does(ndim):
+    """Of spreads that are stated, one kind is a quarter of what is true in each image, the other says nothing."""
+    rng, spacing = np.random.default_rng(0), ANISOTROPIC[ndim]
+    grid, points = grid_of(ndim, spacing), np.full((1, ndim), 30.0)
+    telling, idle = [], []
+    for number in range(600):
+        own = covariance_of(ndim, number) * np.exp(rng.uniform(-3, 3))
+        error = np.linalg.cholesky(4 * own) @ rng.normal(size=ndim)
+        telling.append((predicted(points, grid, own[None]), truth_of(points + error, grid)))
+        idle.append((predicted(points, grid, own[None]), truth_of(points + rng.normal(size=ndim) * 2, grid)))
+    found = ErrorScatter.fit(*zip(*telling, strict=True))
+    assert found.stated == pytest.approx(4, rel=0.15)
+    assert found.typical < 0.05
+    found = ErrorScatter.fit(*zip(*idle, strict=True))
+    assert found.typical == pytest.approx(1, rel=0.1)
+    assert found.stated < 0.05
+    given = found.applied(idle[0][0]).landmarks.covariance[0]
+    np.testing.assert_allclose(given, np.eye(ndim) * 4, atol=0.6)
+
+
+def test_an_error_does_not_tell_its_own_measure():
+    """Oracle: the likelihood with each error left out of the scatter, written out, is largest at the weights."""
+    cases = _cases(2, 12, 3)
+    found = ErrorScatter.fit(*zip(*cases, strict=True))
+    said = [(p.landmarks.points, p.landmarks.covariance, t.points) for p, t in cases]
+    errors = np.array([there - here for here, _, there in said])
+    prior = 2 * np.mean(errors**2) * np.eye(2)
+
+    def unlikely(typical, stated):
+        total = 0.0
+        for k, (_, own, _) in enumerate(said):
+            for row in range(2):
+                others = sum(np.outer(e, e) for e in np.delete(errors[:, row], k, axis=0))
+                joined = typical * (others + prior) / (11 + 2) + stated * own[row]
+                total += errors[k, row] @ np.linalg.inv(joined) @ errors[k, row] + np.log(np.linalg.det(joined))
+        return total + np.log(typical) ** 2 + np.log(stated) ** 2
+
+    best = unlikely(found.typical, found.stated)
+    for up in (0.9, 1 / 0.9):
+        assert best < unlikely(found.typical * up, found.stated)
+        assert best < unlikely(found.typical, found.stated * up)
+
+
+@pytest.mark.parametrize("ndim", [2, 3])
 def test_it_is_added_in_the_pixels_of_each_image(ndim):
     """The same scatter in mm, in images of unlike spacing; all else of the prediction stays."""
     scatter = np.diag(np.arange(1.0, ndim + 1))
     scatter[0, 1] = scatter[1, 0] = 0.5
-    made = ErrorScatter(scatter={"a": scatter.tolist(), "b": (3 * scatter).tolist()}, unit="mm")
+    tables = {"a": scatter.tolist(), "b": (3 * scatter).tolist()}
+    made = ErrorScatter(scatter=tables, unit="mm", typical=0.5, stated=2.0)
     for spacing in (ANISOTROPIC[ndim], ANISOTROPIC[ndim][::-1]):
         own = np.stack([covariance_of(ndim, 1), covariance_of(ndim, 2)])
         said = predicted(np.full((2, ndim), 30.0), grid_of(ndim, spacing), own)
@@ -64,13 +109,13 @@ def test_it_is_added_in_the_pixels_of_each_image(ndim):
         for row, factor in ((0, 1), (1, 3)):
             for i in range(ndim):
                 for j in range(ndim):
-                    expected = own[row, i, j] + factor * scatter[i, j] / (spacing[i] * spacing[j])
+                    expected = 2 * own[row, i, j] + 0.5 * factor * scatter[i, j] / (spacing[i] * spacing[j])
                     assert widened.landmarks.covariance[row, i, j] == pytest.approx(expected)
         np.testing.assert_array_equal(widened.landmarks.points, said.landmarks.points)
         assert widened.heatmaps is said.heatmaps
     stranger = replace(said, landmarks=replace(said.landmarks, names=("a", "z")))
-    mean = made.applied(stranger).landmarks.covariance[1] - own[1]
-    np.testing.assert_allclose(mean, 2 * scatter / np.multiply.outer(spacing, spacing))
+    mean = made.applied(stranger).landmarks.covariance[1] - 2 * own[1]
+    np.testing.assert_allclose(mean, scatter / np.multiply.outer(spacing, spacing))
 
 
 @pytest.mark.parametrize("ndim", [2, 3])
