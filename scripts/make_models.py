@@ -165,8 +165,7 @@ def ship(project: Project, model: str, recipe: Recipe, evaluation: Evaluation, o
     shutil.rmtree(made, ignore_errors=True)
     info = read_info(source).model_copy(update={"name": target.name})
     save_bundle(made, info, load_network(source, info), read_curve(source))
-    figures = {key: value for key, value in evaluation.to_dict().items() if key != "cases"}
-    write_json(made / "evaluations" / f"{evaluation.split}.json", figures | {"model": target.name})
+    write_json(made / "evaluations" / f"{evaluation.split}.json", evaluation.figures() | {"model": target.name})
     calibration, told = read_calibration(source), NO_CALIBRATION
     if calibration is not None:
         mark = fingerprint_of([made])

@@ -12,6 +12,7 @@ from napari_landmarker.cli.calibration import calibrate
 from napari_landmarker.cli.convert import convert
 from napari_landmarker.cli.export import export
 from napari_landmarker.cli.info import info
+from napari_landmarker.cli.options import NamesFormats
 from napari_landmarker.cli.prediction import predict
 from napari_landmarker.cli.project import evaluate, init
 from napari_landmarker.cli.training import plan, train
@@ -35,7 +36,7 @@ def start(context: typer.Context) -> None:
 
 app.command("open")(open_project)
 for command in (demo, init, plan, train, calibrate, predict, evaluate, info, convert, export):
-    app.command()(command)
+    app.command(cls=NamesFormats)(command)
 
 
 def main() -> None:

@@ -5,10 +5,13 @@ from __future__ import annotations
 import os
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
+from typer.core import TyperCommand
 
+#: Stands in the help of a `NamesFormats` for the names of all annotation formats.
+FORMATS = "{formats}"
 ProjectPath = Annotated[Path, typer.Argument(metavar="PROJECT", help="Folder of the project.")]
 MaxMinutes = Annotated[float | None, typer.Option("--max-minutes", help="End the training after so many minutes.")]
 ModelName = Annotated[
@@ -17,6 +20,22 @@ ModelName = Annotated[
 Spacing = Annotated[
     str | None, typer.Option(help="Millimetres per pixel, Y,X or Z,Y,X; it replaces what the images state.")
 ]
+
+
+class NamesFormats(TyperCommand):
+    """A command whose help names the annotation formats where it says so, as they are registered when it is shown."""
+
+    def format_help(self, ctx: Any, formatter: Any) -> None:
+        """Called by typer."""
+        params: list[Any] = self.params
+        asking = [option for option in params if FORMATS in (getattr(option, "help", None) or "")]
+        if asking:
+            from napari_landmarker.engine.io import ANNOTATION_FORMATS
+
+            names = "; ".join(known.name for known in ANNOTATION_FORMATS.values())
+            for option in asking:
+                option.help = option.help.replace(FORMATS, names)
+        super().format_help(ctx, formatter)
 
 
 def numbers(text: str | None) -> list[float] | None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from napari_landmarker.cli.options import ProjectPath, Spacing, numbers, shown
+from napari_landmarker.cli.options import FORMATS, ProjectPath, Spacing, numbers, shown
 from napari_landmarker.terminal import bar
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ def init(
     landmarks: Annotated[str, typer.Option(help="Names with commas between, or a file with one name a line.")],
     annotations: Annotated[
         Path | None,
-        typer.Option(help="Existing labelme or Slicer files, or a CSV (image, landmark, x, y[, z])."),
+        typer.Option(help=f"Existing ones: a file of many images, or a folder of files, of these formats: {FORMATS}."),
     ] = None,
     spacing: Spacing = None,
 ) -> None:

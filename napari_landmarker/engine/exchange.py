@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 
-from napari_landmarker.engine.errors import AnnotationError
+from napari_landmarker.engine.errors import AnnotationError, LandmarkerError
 from napari_landmarker.engine.exporting import image_labels
 from napari_landmarker.engine.io.annotations import (
     annotation_stem,
@@ -117,17 +118,41 @@ def read_annotations(
     if case_id is not None:
         geometry, image, schema = project.geometry(case_id), image_labels(project)[case_id], project.schema
         return {case_id: read_landmarks(path, geometry, schema.names, image, schema.instances)}
-    files = find_annotations(path) if path.is_dir() else [path]
     found: dict[str, LandmarkSet] = {}
-    case_of = _cases(project)
-    for number, file in enumerate(files):
-        if progress is not None:
-            progress(number, len(files))
-        for of_case, landmarks in _read_file(project, file, case_of):
-            if of_case in found:
-                raise AnnotationError(f"{file} annotates '{of_case}' a second time: keep one file for each image.")
-            found[of_case] = landmarks
+    for read in _read_files(project, find_annotations(path) if path.is_dir() else [path], progress):
+        if isinstance(read, LandmarkerError):
+            raise read
+        found |= read
     return found
+
+
+def read_what_fits(
+    project: Project, paths: Iterable[Path | str], *, progress: Callable[[int, int], None] | None = None
+) -> tuple[dict[str, LandmarkSet], tuple[str, ...]]:
+    """Read the annotations for the cases of a project among other files; nothing is written.
+
+    Args:
+        project: the project; files in its own folder are passed over.
+        paths: annotation files, or folders in which other files may lie too.
+        progress: is told how many files are read, of how many.
+
+    Returns:
+        Landmarks by case id, in the order of the schema, and for each file that was left out, as it is broken, of
+        another image or with other landmarks, one sentence that says why.
+    """
+    files: list[Path] = []
+    for path in map(Path, paths):
+        with suppress(AnnotationError):  # a folder without annotations
+            files += find_annotations(path) if path.is_dir() else [path]
+    found: dict[str, LandmarkSet] = {}
+    left_out: list[str] = []
+    others = [file for file in dict.fromkeys(files) if not whole_path(file).is_relative_to(project.root)]
+    for read in _read_files(project, others, progress):
+        if isinstance(read, LandmarkerError):
+            left_out.append(str(read))
+        else:
+            found |= read
+    return found, tuple(left_out)
 
 
 def merge(own: LandmarkSet, incoming: LandmarkSet) -> LandmarkSet:
@@ -137,6 +162,27 @@ def merge(own: LandmarkSet, incoming: LandmarkSet) -> LandmarkSet:
         if nothing_yet and incoming.status_of(name) is not LandmarkStatus.UNPLACED:
             own = own.taking(name, incoming)
     return own
+
+
+def _read_files(
+    project: Project, files: Sequence[Path], progress: Callable[[int, int], None] | None
+) -> Iterator[dict[str, LandmarkSet] | LandmarkerError]:
+    """What each file says of the cases of a project, or why it cannot be taken; no case comes twice."""
+    case_of, seen = _cases(project), set[str]()
+    for number, file in enumerate(files):
+        if progress is not None:
+            progress(number, len(files))
+        found: dict[str, LandmarkSet] = {}
+        try:
+            for of_case, landmarks in _read_file(project, file, case_of):
+                if of_case in seen or of_case in found:
+                    raise AnnotationError(f"{file} annotates '{of_case}' a second time: keep one file for each image.")
+                found[of_case] = landmarks
+        except LandmarkerError as error:
+            yield error
+        else:
+            seen |= found.keys()
+            yield found
 
 
 def _read_file(project: Project, file: Path, case_of: Callable[[str, Path], str]) -> list[tuple[str, LandmarkSet]]:
@@ -154,9 +200,13 @@ def _read_file(project: Project, file: Path, case_of: Callable[[str, Path], str]
 
 
 def _cases(project: Project) -> Callable[[str, Path], str]:
-    """A search for the case of an image that a file names: by its file name, or by its id."""
+    """A search for the case of an image that a file names: by its file name, or by its id.
+
+    Of several images of one name, it is the one that lies beside the file.
+    """
     ids = [case.id for case in project.cases]
-    by_path = ImageIndex(str(project.image_path(key)) for key in ids)
+    paths = [project.image_path(key) for key in ids]
+    by_path = ImageIndex(map(str, paths))
     by_id = ImageIndex(ids)
 
     def case_of(image: str, file: Path) -> str:
@@ -165,6 +215,8 @@ def _cases(project: Project) -> Callable[[str, Path], str]:
             raise AnnotationError(
                 f"{file} is of the image '{image}', which is not in this project: add that image first."
             )
+        beside = [at for at in found if paths[at].parent == whole_path(file).parent]
+        found = beside if len(beside) == 1 else found
         if len(found) > 1:
             raise AnnotationError(f"{file} is of '{image}', and {len(found)} images have that name: rename them.")
         return ids[found[0]]

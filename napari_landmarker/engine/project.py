@@ -124,6 +124,14 @@ class Project:
         """The project as it would be with these cases; nothing is written."""
         return Project(self.root, self._content.model_copy(update={"cases": tuple(cases)}), self._stamp)
 
+    def snapshot(self) -> Project:
+        """The project as it is now: for work beside the window, which would else follow a change of the rater."""
+        return self.with_cases(self.cases)
+
+    def adopt(self, changed: Project) -> None:
+        """Become what a `snapshot` of it became beside the window; its images are the same ones."""
+        self._take(changed._content, changed._stamp)
+
     def rewrite(
         self,
         files: Iterable[tuple[Path, bytes]],

@@ -200,7 +200,8 @@ class AnnotatePanel(QWidget):
     def _show_count(self) -> None:
         if self.session.project is not None:
             cases = self.session.project.cases
-            self.summary.setText(f"{len(self._count.complete)} of {len(cases)} images done")
+            done = f"{len(self._count.complete)} of {len(cases)} images done"
+            self.summary.setText("Counting the images that are done…" if self._count.busy else done)
             self.previous.setEnabled(bool(cases) and self.session.case_id != cases[0].id)
             self.next.setEnabled(bool(cases) and self.session.case_id != cases[-1].id)
 

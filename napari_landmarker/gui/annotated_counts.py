@@ -12,6 +12,8 @@ from napari_landmarker.state.session import Session
 
 #: Longest time that one portion of the count takes, in milliseconds.
 _PORTION_MS = 15
+#: How often it is looked whether the files of the project may be read again, in milliseconds.
+_HELD_MS = 100
 
 
 class AnnotatedCounts(QObject):
@@ -52,6 +54,10 @@ class AnnotatedCounts(QObject):
         self._timer.stop()
 
     def _portion(self) -> None:
+        if self._session.held is not None:
+            self._timer.start(_HELD_MS)
+            return
+        self._timer.setInterval(0)
         end = time.perf_counter() + _PORTION_MS / 1000
         for case in self._left:
             self._running[case.split] += self._session.placed(case.id) > 0

@@ -111,8 +111,11 @@ def region_widths(calibration: Calibration, predictions: LandmarkSet) -> dict[st
 
 def _met(project: Project, regions: ModelRegions) -> frozenset[str]:
     """The cases that a model learnt from, was chosen on or was calibrated on, as far as is known."""
-    from napari_landmarker.engine.train.folder import cases_of_run
+    from napari_landmarker.engine.predict.held_out import calibrated_cases, history_of_model
 
-    known = cases_of_run(project.runs_dir / regions.key.folder.name)
-    splits = {regions.stored.split} | (set() if known else {Split.TRAIN.value, Split.VALIDATION.value})
-    return known | {case.id for case in project.cases if case.split.value in splits}
+    learnt = history_of_model(project, regions.key.folder).cases
+    calibrated = calibrated_cases(project, regions.key.folder)
+    splits = set() if learnt else {Split.TRAIN.value, Split.VALIDATION.value}
+    if calibrated is None:
+        splits.add(regions.stored.split)
+    return learnt | (calibrated or frozenset()) | {case.id for case in project.cases if case.split.value in splits}

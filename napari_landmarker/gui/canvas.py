@@ -14,6 +14,7 @@ from napari_landmarker.gui.edges_layer import EdgesLayer
 from napari_landmarker.gui.landmark_actions import GRAB_PX, LandmarkActions
 from napari_landmarker.gui.layers import CaseLayers
 from napari_landmarker.gui.messages import reports, tell_warning
+from napari_landmarker.gui.name_layer import NameLayer
 from napari_landmarker.gui.near_layer import NearLayer
 from napari_landmarker.state.session import Session
 
@@ -34,6 +35,7 @@ class CanvasTool:
         actions: what the keys do.
         edges: the lines between landmarks.
         near: the landmarks of neighbouring slices.
+        names: the names beside the points.
     """
 
     def __init__(self, viewer: Viewer, session: Session, layers: CaseLayers) -> None:
@@ -46,6 +48,7 @@ class CanvasTool:
         self.actions = LandmarkActions(viewer, session, layers)
         self.edges = EdgesLayer(viewer, session, layers)
         self.near = NearLayer(viewer, session, layers)
+        self.names = NameLayer(viewer, session, layers)
         keys.bind(viewer, self._pressed)
         viewer.layers.events.inserted.connect(self._bind_layer)
 
@@ -56,6 +59,7 @@ class CanvasTool:
             self.viewer.mouse_drag_callbacks.remove(self._press)
         self.viewer.mouse_double_click_callbacks[:] = self._double_clicks
         keys.unbind(self.viewer)
+        self.names.close()
         self.near.close()
         self.edges.close()
         self.actions.close()

@@ -17,13 +17,15 @@ _HELP = "click to place the current landmark, drag a point to move it"
 
 
 def new_points(grid: Grid) -> Points:
-    """An empty points layer on a grid, with names as text."""
+    """An empty points layer on a grid; the names stand in a layer of their own."""
+    arguments = point_arguments("")
+    del arguments["text"]
     return Points(
         np.empty((0, grid.ndim)),
         ndim=grid.ndim,
         name=POINTS_NAME,
         features={name: np.empty(0, dtype=kind) for name, kind in FEATURES.items()},
-        **point_arguments("{written}"),
+        **arguments,
         **layer_geometry(grid),
     )
 

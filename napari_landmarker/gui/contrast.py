@@ -34,6 +34,27 @@ def text_colors(image: Image, points: FloatArray, limits: tuple[float, float]) -
     return colors
 
 
+def brightest_colors(image: Image, rays: FloatArray, limits: tuple[float, float]) -> FloatArray:
+    """Colours of names over a volume of which the brightest value along each line of sight is drawn.
+
+    Args:
+        image: a volume.
+        rays: index coordinates on ``K`` lines of sight through each of ``N`` names, ``(N, K, S, 3)``.
+        limits: values that are shown black and white.
+
+    Returns:
+        RGBA, ``(N, 4)``: black where the picture is bright, else white.
+    """
+    at = np.round(rays).astype(int)
+    inside = ((at >= 0) & (at < image.grid.shape)).all(axis=-1)
+    values = np.full(inside.shape, limits[0], dtype=np.float64)
+    values[inside] = image.array[tuple(at[inside].T)]
+    seen = np.clip((values.max(axis=-1) - limits[0]) / max(limits[1] - limits[0], 1e-12), 0, 1).mean(axis=-1)
+    colors = np.ones((len(rays), 4))
+    colors[:, :3] = np.where(seen > _BRIGHT, 0.0, 1.0)[:, None]
+    return colors
+
+
 class TextColors:
     """`text_colors` of points of which most stay where they are: worked out anew only for those that moved."""
 

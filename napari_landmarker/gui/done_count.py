@@ -13,13 +13,15 @@ from napari_landmarker.state.session import Session
 
 #: Longest time that one portion of the count takes, in milliseconds.
 _PORTION_MS = 10
+#: How often it is looked whether the files of the project may be read again, in milliseconds.
+_HELD_MS = 100
 
 
 class DoneCount(QObject):
     """Counts the complete images once, in portions; an edit afterwards costs only its own image.
 
     Attributes:
-        complete: ids of the images in which every landmark is done, as far as counted.
+        complete: ids of the images in which every landmark is done; not all of them while the count is `busy`.
     """
 
     counted = Signal()
@@ -49,6 +51,10 @@ class DoneCount(QObject):
         self._timer.start(0)
 
     def _portion(self) -> None:
+        if self._session.held is not None:
+            self._timer.start(_HELD_MS)
+            return
+        self._timer.setInterval(0)
         end = time.perf_counter() + _PORTION_MS / 1000
         for case in self._left:
             self._note(case.id)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import weakref
 import zipfile
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
@@ -43,7 +44,8 @@ class Dropped:
 
     Attributes:
         kind: what it is.
-        paths: the files and folders of that kind, images of folders one by one.
+        paths: the files and folders of that kind, images of folders one by one; a folder of annotations may hold
+            images too.
     """
 
     kind: Kind
@@ -59,7 +61,7 @@ class DropTarget(QObject):
     """
 
     dropped = Signal(object)
-    """`Dropped`: what is to be opened here."""
+    """A tuple of `Dropped`: what is to be opened here, images before annotations."""
 
     def __init__(self, widget: QWidget, session: Session) -> None:
         super().__init__(widget)
@@ -74,8 +76,7 @@ class DropTarget(QObject):
         groups = classify(paths)
         if not on_widget and self._are_for_napari(paths, groups):
             return False
-        for group in groups:
-            self.dropped.emit(group)
+        self.dropped.emit(tuple(groups))
         return True
 
     def eventFilter(self, watched: QObject, event: QEvent) -> bool:
@@ -128,8 +129,8 @@ def classify(paths: Sequence[Path]) -> list[Dropped]:
     """Sort what was dropped by what it is, images before annotations, which may be of them."""
     found: dict[Kind, list[Path]] = {kind: [] for kind in Kind}
     for path in paths:
-        kind, members = _look_at(path)
-        found[kind].extend(members)
+        for kind, members in _look_at(path).items():
+            found[kind] += members
     return [Dropped(kind, tuple(dict.fromkeys(members))) for kind, members in found.items() if members]
 
 
@@ -138,34 +139,39 @@ def napari_opens(path: Path) -> bool:
     return any(True for _ in PluginManager.instance().iter_compatible_readers([str(path)]))
 
 
-def _look_at(path: Path) -> tuple[Kind, list[Path]]:
+def _look_at(path: Path) -> dict[Kind, list[Path]]:
+    """What a path is; a folder may be both images and annotations."""
     try:
         if path.is_dir():
             return _look_into(path)
         if path.name == PROJECT_FILE:
-            return Kind.PROJECT, [path]
+            return {Kind.PROJECT: [path]}
         if path.name.lower().endswith(".zip"):
-            return (Kind.MODEL if _holds_model(path) else Kind.UNKNOWN), [path]
+            return {Kind.MODEL if _holds_model(path) else Kind.UNKNOWN: [path]}
         if path.is_file() and is_image_file(path):
-            return Kind.IMAGES, [path]
+            return {Kind.IMAGES: [path]}
         if find_format(path).recognises(path):
-            return Kind.ANNOTATIONS, [path]
+            return {Kind.ANNOTATIONS: [path]}
     except (OSError, ValueError, LandmarkerError):  # not there, or no file that this program knows
-        return Kind.UNKNOWN, [path]
-    return Kind.UNKNOWN, [path]
+        return {Kind.UNKNOWN: [path]}
+    return {Kind.UNKNOWN: [path]}
 
 
-def _look_into(folder: Path) -> tuple[Kind, list[Path]]:
+def _look_into(folder: Path) -> dict[Kind, list[Path]]:
+    """What a folder is; LandmarkerError if it holds nothing that this program knows."""
     if (folder / PROJECT_FILE).is_file():
-        return Kind.PROJECT, [folder]
+        return {Kind.PROJECT: [folder]}
     if (folder / MARK).is_file():
-        return Kind.MODEL, [folder]
+        return {Kind.MODEL: [folder]}
     try:
-        return Kind.IMAGES, find_images(folder)
+        found = {Kind.IMAGES: find_images(folder)}
     except LandmarkerError:
-        pass
-    find_annotations(folder)  # LandmarkerError if there is none
-    return Kind.ANNOTATIONS, [folder]
+        find_annotations(folder)
+        return {Kind.ANNOTATIONS: [folder]}
+    with suppress(LandmarkerError):
+        find_annotations(folder)
+        found[Kind.ANNOTATIONS] = [folder]
+    return found
 
 
 def _holds_model(path: Path) -> bool:

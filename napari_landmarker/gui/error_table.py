@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from qtpy.QtCore import Qt, Signal
+from qtpy.QtGui import QResizeEvent
 from qtpy.QtWidgets import QAbstractItemView, QHeaderView, QTableWidget, QTableWidgetItem, QWidget
 
 if TYPE_CHECKING:
@@ -13,6 +14,8 @@ if TYPE_CHECKING:
 
 #: How many rows are in sight before the table scrolls.
 _SHOWN_ROWS = 8
+#: Of the width, what names may take.
+_NAMES = 0.4
 _COVERAGE_COLUMNS = (
     ("Landmark", "Name of the landmark."),
     ("n", "Points that a person placed and for which the model gives a region."),
@@ -27,7 +30,11 @@ _COVERAGE_COLUMNS = (
 
 
 class NumberTable(QTableWidget):
-    """Numbers with names at their left, to read and to copy; not to edit."""
+    """Numbers with names at their left, to read and to copy; not to edit.
+
+    Names take at most a part of the width, so that there are always numbers beside them; what has no room is scrolled
+    to.
+    """
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -35,6 +42,8 @@ class NumberTable(QTableWidget):
         self.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
         self.setSelectionMode(QAbstractItemView.SelectionMode.SingleSelection)
         self.setTabKeyNavigation(False)
+        self.setTextElideMode(Qt.TextElideMode.ElideMiddle)
+        self.setHorizontalScrollMode(QAbstractItemView.ScrollMode.ScrollPerPixel)
         self.verticalHeader().hide()
         self.horizontalHeader().setSectionResizeMode(QHeaderView.ResizeMode.ResizeToContents)
 
@@ -58,7 +67,9 @@ class NumberTable(QTableWidget):
         for row, (name, cells) in enumerate(rows):
             for column, text in enumerate([name, *cells]):
                 item = QTableWidgetItem(text)
-                if column:
+                if not column:
+                    item.setToolTip(name)
+                else:
                     item.setTextAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
                 if name in bold:
                     font = item.font()
@@ -68,6 +79,19 @@ class NumberTable(QTableWidget):
         rows_px = self.verticalHeader().sectionSize(0) * min(len(rows), _SHOWN_ROWS)
         bars_px = self.horizontalHeader().sizeHint().height() + self.horizontalScrollBar().sizeHint().height()
         self.setFixedHeight(rows_px + bars_px + 4)
+        if columns:
+            self.horizontalHeader().setSectionResizeMode(0, QHeaderView.ResizeMode.Fixed)
+        self._fit_names()
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """Called by Qt."""
+        super().resizeEvent(event)
+        self._fit_names()
+
+    def _fit_names(self) -> None:
+        """As wide as the longest name, or as the names may be."""
+        if self.columnCount():
+            self.setColumnWidth(0, min(self.sizeHintForColumn(0), round(_NAMES * self.viewport().width())))
 
 
 class ErrorTable(NumberTable):

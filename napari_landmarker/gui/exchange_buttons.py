@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from qtpy.QtWidgets import QHBoxLayout, QMenu, QPushButton, QWidget
 
-from napari_landmarker.engine.errors import ProjectError
-from napari_landmarker.engine.exchange import read_annotations
+from napari_landmarker.engine.errors import LandmarkerError, ProjectError
+from napari_landmarker.engine.exchange import read_annotations, read_what_fits
 from napari_landmarker.gui.export_dialog import ExportDialog
 from napari_landmarker.gui.file_choice import ANNOTATION_KINDS, choose_file, choose_folder
 from napari_landmarker.gui.links import follow
-from napari_landmarker.gui.messages import reports, tell
+from napari_landmarker.gui.messages import reports, tell, tell_error, tell_warning
 from napari_landmarker.gui.waiting import wait_for
 from napari_landmarker.state.session import Session
 
@@ -68,6 +69,29 @@ class ExchangeButtons(QWidget):
             count = self._session.apply_annotations(found)
             tell(f"{_images(count)} got annotations from {path.name}. Undo takes them back." if count else _NOTHING_NEW)
 
+    def import_along(self, paths: Sequence[Path], images: str) -> None:
+        """Take in annotations that came with images, as one step that can be undone, and say what was taken of both.
+
+        Args:
+            paths: annotation files, and folders in which they may lie among others; what does not fit is left out.
+            images: what became of the images: a sentence without its full stop.
+        """
+        project = self._session.project
+        if project is None:
+            return
+        try:
+            read = wait_for(
+                self, "Reading annotations…", lambda job: read_what_fits(project, paths, progress=job.progress)
+            )
+            if read is None:
+                tell_warning(f"{images}; their annotations were not taken, as reading them was stopped.")
+            elif self._session.project is project:
+                found, left_out = read
+                changed = self._session.apply_annotations(found) if found else 0
+                (tell_warning if left_out else tell)(_along(images, bool(found), changed, left_out))
+        except LandmarkerError as error:
+            tell_error(f"{images}, but their annotations were not taken: {error}")
+
     @reports
     def open_export(self) -> None:
         """Ask what is to be exported, and do it."""
@@ -107,6 +131,23 @@ class ExchangeButtons(QWidget):
 
 
 _NOTHING_NEW = "There was nothing new to import: all of it is annotated here already."
+
+
+def _along(images: str, found: bool, changed: int, left_out: Sequence[str]) -> str:
+    """What was taken of images and of the annotations that came with them, in one sentence."""
+    if not found and not left_out:
+        return f"{images}."
+    if changed:
+        taken = f"{_images(changed).lower()} got annotations, which Undo takes back"
+    else:
+        taken = "there was nothing new to annotate them with" if found else "no annotations could be taken"
+    rest = "nothing was left out."
+    if left_out:
+        rest = (
+            "one file was left out: " if len(left_out) == 1 else f"{len(left_out)} files were left out, the first as "
+        )
+        rest += left_out[0]
+    return f"{images}, and {taken}; {rest}"
 
 
 def _images(count: int) -> str:

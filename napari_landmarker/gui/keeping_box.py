@@ -12,6 +12,7 @@ from napari_landmarker.engine.errors import LandmarkerError
 from napari_landmarker.engine.project import Split
 from napari_landmarker.gui.calibrating import Kept, calibrate_again, see_whether_kept
 from napari_landmarker.gui.close_guard import CloseGuard
+from napari_landmarker.gui.links import follow
 from napari_landmarker.gui.regions import ModelRegions
 from napari_landmarker.gui.scroll_panel import wrapped
 from napari_landmarker.gui.tasks import Task
@@ -69,6 +70,7 @@ class KeepingBox(QWidget):
         layout.addWidget(self.still)
         layout.addLayout(buttons)
         layout.addLayout(going)
+        follow(self, session.rater_changed, self._rater_changed)
         self.refresh()
 
     def set_model(self, model: ModelRegions | None) -> None:
@@ -107,13 +109,20 @@ class KeepingBox(QWidget):
             return
         if self.task is None:
             self._stale = False
-            work = functools.partial(see_whether_kept, project=project, model=model, regions=self.model)
-            task = Task(work)
-            task.returned.connect(self._know_kept)
+            now = project.snapshot()
+            task = Task(functools.partial(see_whether_kept, project=now, model=model, regions=self.model))
+            task.returned.connect(functools.partial(self._know_kept, now.rater))
             self._start(task)
 
-    def _know_kept(self, kept: Kept) -> None:
-        self.kept = kept
+    def _know_kept(self, rater: str, kept: Kept) -> None:
+        if rater == self.session.rater:
+            self.kept = kept
+
+    def _rater_changed(self) -> None:
+        """What is known was seen in the annotations of somebody else."""
+        self.kept, self._stale = None, True
+        self.refresh()
+        self._check_stale()
 
     def _check_stale(self) -> None:
         if self._stale and self.isVisible():
@@ -126,8 +135,9 @@ class KeepingBox(QWidget):
         project, model = self.session.project, self.session.model
         if project is None or model is None or self.task is not None:
             return
-        if self.session.lock_owner is not None:
-            self.session.failed.emit(self.session.lock_owner)
+        sentence = self.session.why_not_ready()  # calibrating reads the annotations on disk
+        if sentence is not None:
+            self.session.failed.emit(sentence)
             return
         usable = () if self.kept is None else self.kept.usable
         wanted = self.ask(len(usable)) if usable else False
@@ -140,7 +150,7 @@ class KeepingBox(QWidget):
             self.session.failed.emit(str(error))
             return
         config = None if self.model is None or self.model.calibration is None else self.model.calibration.config
-        task = Task(functools.partial(calibrate_again, project=project, model=model, config=config))
+        task = Task(functools.partial(calibrate_again, project=project.snapshot(), model=model, config=config))
         task.returned.connect(self._calibrated)
         CloseGuard.watch(self.window())
         self._start(task)

@@ -119,7 +119,7 @@ class LandmarkModel(RowModel):
     def _distances(self, column: int) -> dict[str, float]:
         """How far the other rater or the model is off; measured once after every change, where it is shown."""
         session = self._session
-        if session.other is None:
+        if session.other is None and not session.beside_model:
             return {}
         if column not in self._apart:
             self._apart[column] = distances(
@@ -172,10 +172,11 @@ class LandmarkTable(RowTable):
         self._select(session.current or "")
 
     def _show_distances(self) -> None:
-        """Distances take the place of the score as long as another rater is shown beside."""
-        comparing = self._session.other is not None
-        for column in (_OTHER, _MODEL):
-            self.setColumnHidden(column, not comparing)
+        """Distances take the place of the score as long as another rater or the model is shown beside."""
+        other = self._session.other is not None
+        comparing = other or self._session.beside_model
+        for column, shown in ((_OTHER, other), (_MODEL, comparing)):
+            self.setColumnHidden(column, not shown)
             self.make_room(column, ("1000.00", "Model (mm)"))
         self.setColumnHidden(_SCORE, comparing)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -14,10 +15,10 @@ from psygnal import Signal
 from napari_landmarker.engine.geometry import FloatArray, Grid
 from napari_landmarker.engine.landmarks import LandmarkSet
 from napari_landmarker.gui.case_layers import new_points, refuse_native_edits, set_contrast, set_geometry
-from napari_landmarker.gui.contrast import TextColors
 from napari_landmarker.gui.looks import image_arguments, layer_geometry
 from napari_landmarker.gui.origin import IMAGE_KEY, ImageOrigin
 from napari_landmarker.gui.point_rows import PointRows
+from napari_landmarker.gui.slice_guests import Guest
 from napari_landmarker.state.session import Session
 
 #: Diameter of a point on the screen, in screen pixels, as long as nobody changes it; that of the current landmark is
@@ -34,8 +35,9 @@ class CaseLayers:
 
     Signals:
         seen_changed: `seen` changed: another case, an edit, or a point under the mouse that drags it.
-        look_changed: the size of the points or the visibility of their names changed.
+        look_changed: the size of the points, the visibility of their names or the contrast changed.
         shown_in_view: this landmark was brought into view.
+        guests_changed: what `guests` tell changed otherwise than with what is seen.
 
     Attributes:
         image: the image layer, None while no case is open.
@@ -43,12 +45,15 @@ class CaseLayers:
         names_visible: whether names are written beside the points.
         size_px: diameter of a point, in screen pixels.
         dragged: the landmark that the mouse drags, and where it is, ``(D,)``.
+        occupied: tells where points and names are on the slice that is shown, as `text_places.Surroundings.taken`.
+        guests: tell what is drawn on a slice of a volume beside the landmarks.
         other_mouse: tells the landmark under the mouse while it is over another view than the canvas; None while not.
     """
 
     seen_changed = Signal()
     look_changed = Signal()
     shown_in_view = Signal(str)
+    guests_changed = Signal()
 
     def __init__(self, viewer: Viewer, session: Session) -> None:
         self.viewer = viewer
@@ -58,9 +63,10 @@ class CaseLayers:
         self.names_visible = True
         self.size_px = SIZE_PX
         self.dragged: tuple[str, FloatArray] | None = None
+        self.guests: list[Guest] = []
+        self.occupied: Callable[[], FloatArray] = lambda: np.empty((0, 4))
         self.other_mouse: Callable[[], str | None] | None = None
         self._rows: PointRows | None = None
-        self._inks = TextColors()
         self._case_id: str | None = None
         self._laid: tuple[tuple[int, ...], tuple[float, ...], tuple[str, ...]] | None = None
         session.case_changed.connect(self._show_case)
@@ -184,7 +190,7 @@ class CaseLayers:
         """The window that the image's file asks for, or else all its values."""
         if self.image is not None and self.session.image is not None:
             set_contrast(self.image, self.session.image)
-            self.color_names()
+            self.look_changed.emit()
 
     def redraw(self) -> None:
         """Draw the points as the session has them."""
@@ -194,26 +200,13 @@ class CaseLayers:
         self.dragged = None
         names = [name for name, placed in zip(shown.names, shown.placed, strict=True) if placed]
         colors = [project.schema.definition(name).color for name in names]
-        self._rows.show(shown, colors, self._sizes(names), self._ink(shown.points[shown.placed]))
+        self._rows.show(shown, colors, self._sizes(names))
         self.seen_changed.emit()
 
     def let_go(self) -> None:
         """Draw a landmark that was dragged where the session has it."""
         if self.dragged is not None:
             self.redraw()
-
-    def color_names(self) -> None:
-        """Write each name black or white, as can be read on the image there."""
-        if self._rows is not None and self.points is not None and self.names:
-            self._rows.write(self._ink(np.asarray(self.points.data)))
-
-    def _ink(self, points: FloatArray) -> FloatArray:
-        """The colours of names beside points ``(N, D)``, RGBA ``(N, 4)``."""
-        image, shown = self.session.image, self.image
-        if image is None or shown is None:
-            return np.ones((len(points), 4))
-        low, high = shown.contrast_limits
-        return np.asarray(self._inks.of(image, points, (low, high)), dtype=np.float64)
 
     def _size(self, _: object = None) -> None:
         """Points keep their size on the screen, whatever the zoom."""
@@ -228,6 +221,10 @@ class CaseLayers:
         return np.asarray(np.array(factors) * self.size_px / pixel)
 
     # ---- inside
+
+    def _text_switched(self, event: Any) -> None:
+        """The layer's own switch for its texts was used, in napari's controls."""
+        self.show_names(bool(event.source.visible))
 
     def _on_landmarks(self, _: object) -> None:
         self.redraw()
@@ -272,6 +269,8 @@ class CaseLayers:
             self.points = new_points(grid)
             self._rows = PointRows(self.points)
             self.points.text.visible = self.names_visible
+            self.points.text.events.visible.connect(self._text_switched)
+            self.points.events.visible.connect(self.look_changed.emit)
             refuse_native_edits(self.points)
             self.viewer.add_layer(self.points)
         else:

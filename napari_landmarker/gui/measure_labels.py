@@ -59,7 +59,9 @@ class ValueLabels:
             if list(layer.features["written"]) != list(texts):
                 layer.features["written"] = np.array(texts, dtype=object)
                 layer.text.refresh(layer.features)
-            layer.text.color = colors
+            known = getattr(layer.text.color, "array", None)
+            if known is None or not np.array_equal(known, colors):
+                layer.text.color = colors
 
     def hide(self) -> None:
         """Write nothing."""

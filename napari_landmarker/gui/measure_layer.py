@@ -19,6 +19,8 @@ from napari_landmarker.gui.line_layer import LineLayer
 from napari_landmarker.gui.measure_labels import ValueLabels
 from napari_landmarker.gui.measure_shapes import Drawing, drawing, place_of
 from napari_landmarker.gui.measure_words import Verdict, value_text, verdict
+from napari_landmarker.gui.screen import Screen, text_sizes
+from napari_landmarker.gui.text_places import Surroundings, about_places, choose
 from napari_landmarker.state.session import Session
 
 LINES_NAME, VALUES_NAME = "Measurements", "Measured values"
@@ -38,7 +40,8 @@ _FAINT = 0.4
 class MeasureLayer:
     """Draws the chosen measurements, or all; while they are drawn, they follow a landmark that is dragged.
 
-    On a slice of a volume, a measurement is seen where one of its lines reaches the slice, laid flat on it.
+    On a slice of a volume, a measurement is seen where one of its lines reaches the slice, laid flat on it. A value
+    makes way for points and names that lie where it would be written.
 
     Signals:
         changed: `all` or `chosen` changed.
@@ -58,10 +61,14 @@ class MeasureLayer:
         self.chosen: tuple[str, ...] = ()
         self.lines = LineLayer(viewer, LINES_NAME, KIND, COLORS[Verdict.UNKNOWN], 1.8)
         self.values = ValueLabels(viewer, VALUES_NAME, KIND)
+        self._shifts: dict[str, int] = {}
         layers.seen_changed.connect(self.refresh)
         session.project_changed.connect(self._project_changed)
         for event in (viewer.dims.events.current_step, viewer.dims.events.ndisplay, viewer.dims.events.order):
             event.connect(self._slice_changed)
+        self._camera = (viewer.scene.camera.events.zoom, viewer.scene.camera.events.angles)
+        for event in self._camera:
+            event.connect(self._view_changed, position="last")  # after the names, of which values keep clear
 
     def close(self) -> None:
         """Take the layers away and follow nothing any more."""
@@ -70,6 +77,8 @@ class MeasureLayer:
         dims = self.viewer.dims.events
         for event in (dims.current_step, dims.ndisplay, dims.order):
             event.disconnect(self._slice_changed)
+        for event in self._camera:
+            event.disconnect(self._view_changed)
         self.lines.close()
         self.values.remove()
 
@@ -114,9 +123,11 @@ class MeasureLayer:
         colors = np.repeat(ink, [len(part.segments) for part in parts], axis=0) if parts else None
         self.lines.show(segments, seen.grid, colors)
         places = np.array([part.label for part in parts]).reshape(-1, ndim)
+        texts = [self._label(one) for one in drawn]
+        places = self._clear_of_points(places, texts, [one.measurement.name for one in drawn])
         written = self._text_colors(places)
         written[:, 3] = ink[:, 3]
-        self.values.show([self._label(one) for one in drawn], places, written, seen.grid)
+        self.values.show(texts, places, written, seen.grid)
 
     # ---- inside
 
@@ -135,6 +146,21 @@ class MeasureLayer:
                 found[measurement.name] = drawn
                 rings[place_of(measurement)] += 1
         return found
+
+    def _clear_of_points(self, places: FloatArray, texts: list[str], names: list[str]) -> FloatArray:
+        """The places ``(N, D)`` of values of these measurements, moved a little where points or names lie there."""
+        points = self.layers.points
+        screen = None if points is None else Screen.of(self.viewer, points)
+        if screen is None or not texts:
+            return places
+        sizes, taken = text_sizes(texts), self.layers.occupied()
+        shifts = about_places(sizes)
+        planes, taken_planes = np.zeros(len(texts), dtype=int), np.zeros(len(taken), dtype=int)
+        before = np.array([self._shifts.get(name, -1) for name in names])
+        around = Surroundings(taken, planes, taken_planes, screen.bounds)
+        chosen, _ = choose(screen.to_px(places)[:, None] + shifts, sizes, around, before)
+        self._shifts = dict(zip(names, chosen.tolist(), strict=True))
+        return np.asarray(places + screen.to_index(shifts[np.arange(len(texts)), chosen]))
 
     def _label(self, measured: Measured) -> str:
         """The value and whether it is beyond what is usual; the name too, where not all are drawn."""
@@ -169,6 +195,10 @@ class MeasureLayer:
         project = self.session.project
         names = () if project is None else tuple(m.name for m in project.schema.measurements)
         self.choose(tuple(name for name in self.chosen if name in names))
+
+    def _view_changed(self, _: object) -> None:
+        if self.on and self.layers.points in self.viewer.layers:
+            self.refresh()
 
     def _slice_changed(self, _: object) -> None:
         image = self.session.image

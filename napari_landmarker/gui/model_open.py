@@ -63,8 +63,9 @@ class ModelOpener(QWidget):
         project = self.session.project
         if project is None or self.task is not None:
             return
-        if self.session.lock_owner is not None:
-            self.session.failed.emit(self.session.lock_owner)
+        sentence = self.session.why_not_ready()
+        if sentence is not None:
+            self.session.failed.emit(sentence)
             return
         self.task = task = Task(functools.partial(bring_model, project=project, path=path))
         task.returned.connect(functools.partial(self._staged, project))

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from qtpy.QtCore import QPointF, QRectF, Qt
-from qtpy.QtGui import QColor, QPainter, QPainterPath, QPen
+from qtpy.QtGui import QColor, QPainter, QPainterPath, QPen, QPolygonF
 
 from napari_landmarker.engine.landmarks import LandmarkStatus
 
@@ -38,6 +40,22 @@ def paint_mark(
     painter.setBrush(QColor(color))
     painter.setPen(QPen(QColor("white" if edited else "black"), 2.0 if edited else 1.0))
     painter.drawPath(shape)
+
+
+def paint_diamond(painter: QPainter, at: QPointF, radius: float, color: str) -> None:
+    """Draw a hollow diamond, as the main canvas has them for another rater."""
+    corners = [at + QPointF(across, down) * radius for across, down in ((1, 0), (0, 1), (-1, 0), (0, -1))]
+    painter.setBrush(Qt.BrushStyle.NoBrush)
+    for ink, width in (("black", 4.0), (color, 2.0)):
+        painter.setPen(QPen(QColor(ink), width))
+        painter.drawPolygon(QPolygonF(corners))
+
+
+def paint_line(painter: QPainter, points: Sequence[QPointF], color: str, width_px: float) -> None:
+    """Draw a line through points."""
+    painter.setBrush(Qt.BrushStyle.NoBrush)
+    painter.setPen(QPen(QColor(color), width_px))
+    painter.drawPolyline(QPolygonF(points))
 
 
 def write(painter: QPainter, at: QPointF, text: str, color: str) -> None:

@@ -17,6 +17,7 @@ from qtpy.QtGui import (
     QPainter,
     QPaintEvent,
     QPen,
+    QResizeEvent,
     QWheelEvent,
 )
 from qtpy.QtWidgets import QSizePolicy, QWidget
@@ -24,10 +25,11 @@ from qtpy.QtWidgets import QSizePolicy, QWidget
 from napari_landmarker.engine.geometry import FloatArray
 from napari_landmarker.gui.landmark_actions import GRAB_PX
 from napari_landmarker.gui.layers import CURRENT_FACTOR
-from napari_landmarker.gui.looks import shortened
 from napari_landmarker.gui.near_layer import nearness
-from napari_landmarker.gui.ortho_marks import paint_mark, write
-from napari_landmarker.gui.ortho_names import ends, plane_name
+from napari_landmarker.gui.ortho_marks import paint_diamond, paint_line, paint_mark
+from napari_landmarker.gui.ortho_names import plane_name
+from napari_landmarker.gui.ortho_words import OrthoWords
+from napari_landmarker.gui.slice_guests import SliceLine
 from napari_landmarker.gui.slice_picture import drawn_pixels, picture
 
 if TYPE_CHECKING:
@@ -51,6 +53,9 @@ class OrthoView(QWidget):
     Args:
         axis: index of the axis across which it is cut.
         views: all three.
+
+    Attributes:
+        words: what is written.
     """
 
     def __init__(self, axis: int, views: OrthoViews) -> None:
@@ -58,6 +63,7 @@ class OrthoView(QWidget):
         self.axis = axis
         self.views = views
         self.row, self.column = (other for other in range(3) if other != axis)
+        self.words = OrthoWords(self, _COLORS[axis])
         self._pixels: tuple[object, QImage] | None = None
         self._held: tuple[str, FloatArray] | None = None
         self._press: QPointF | None = None
@@ -73,6 +79,11 @@ class OrthoView(QWidget):
     def sizeHint(self) -> QSize:
         """Called by Qt."""
         return QSize(*(self.fontMetrics().height() * 16,) * 2)
+
+    def resizeEvent(self, event: QResizeEvent) -> None:
+        """Called by Qt: names look for their places anew."""
+        super().resizeEvent(event)
+        self.words.sides.clear()
 
     # ---- where things are
 
@@ -233,8 +244,8 @@ class OrthoView(QWidget):
             self._paint_slice(painter)
             painter.setRenderHint(QPainter.RenderHint.Antialiasing)
             self._paint_cross(painter)
+            self._paint_guests(painter)
             self._paint_points(painter)
-            self._paint_words(painter)
         if self.hasFocus():
             painter.setBrush(Qt.BrushStyle.NoBrush)
             painter.setPen(QPen(self.palette().highlight().color(), 2.0))
@@ -270,32 +281,33 @@ class OrthoView(QWidget):
             for sign in (-1, 1):
                 painter.drawLine(middle + way * (sign * _GAP), middle + way * (sign * (length + _GAP)))
 
+    def _paint_guests(self, painter: QPainter) -> None:
+        """What else is to be seen of the landmarks on this slice: edges, regions, the points of another rater."""
+        for drawn in self.views.guests(self.axis, self.slice):
+            if isinstance(drawn, SliceLine):
+                paint_line(painter, [self.to_widget(point) for point in drawn.points], drawn.color, drawn.width_px)
+            else:
+                painter.setOpacity(drawn.strong)
+                paint_diamond(painter, self.to_widget(drawn.place), self.views.size_px / 2, drawn.color)
+                painter.setOpacity(1.0)
+
     def _paint_points(self, painter: QPainter) -> None:
-        """Those of other slices first, faint and small; then those of this one, with their names."""
+        """Those of other slices first, faint and small; then those of this one; then all that is written."""
         names, points = self.views.placed()
         away = np.abs(points[:, self.axis] - self.slice)
         share = nearness(away)
         for row in sorted(np.flatnonzero((away <= 0.5) | (share > 0)), key=lambda row: -away[row]):
-            name, at, here = names[row], self.to_widget(points[row]), bool(away[row] <= 0.5)
+            name, here = names[row], bool(away[row] <= 0.5)
             factor = CURRENT_FACTOR if name == self.views.current else 1.0
-            radius = self.views.size_px / 2 * share[row] * factor
             painter.setOpacity(1.0 if here else 0.6 * share[row])
-            paint_mark(painter, at, radius, self.views.look_of(name), here=here)
-            if here and self.views.names_visible:
-                write(painter, QPointF(at.x() + radius + 4, at.y() - radius), shortened(name), "white")
+            radius = self.views.size_px / 2 * share[row] * factor
+            paint_mark(painter, self.to_widget(points[row]), radius, self.views.look_of(name), here=here)
         painter.setOpacity(1.0)
+        self.words.paint(painter, *self.named())
 
-    def _paint_words(self, painter: QPainter) -> None:
-        """Which slice it is, and where its borders lie in the patient."""
-        ascent, height = painter.fontMetrics().ascent(), painter.fontMetrics().height()
-        write(painter, QPointF(6, ascent + 4), self.title, _COLORS[self.axis])
-        top, bottom = ends(self.views.image, self.row)[:: -1 if self.flipped else 1]
-        left, right = ends(self.views.image, self.column)
-        wide = painter.fontMetrics().horizontalAdvance("M")
-        for letter, x, y in (
-            (top, (self.width() - wide) / 2, height + ascent + 4),
-            (bottom, (self.width() - wide) / 2, self.height() - height + ascent - 4),
-            (left, 6, (self.height() + ascent) / 2),
-            (right, self.width() - wide - 6, (self.height() + ascent) / 2),
-        ):
-            write(painter, QPointF(x, y), letter, "#dddddd")
+    def named(self) -> tuple[list[str], FloatArray]:
+        """The landmarks of which the names are to be seen here, and where they are drawn, ``(N, 2)``."""
+        names, points = self.views.placed()
+        here = np.flatnonzero(np.abs(points[:, self.axis] - self.slice) <= 0.5) if self.views.names_visible else []
+        places = [self.to_widget(points[row]) for row in here]
+        return [names[row] for row in here], np.array([(at.x(), at.y()) for at in places]).reshape(-1, 2)

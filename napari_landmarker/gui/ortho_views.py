@@ -21,6 +21,7 @@ from napari_landmarker.gui.links import follow
 from napari_landmarker.gui.ortho_names import is_oriented
 from napari_landmarker.gui.ortho_view import OrthoView
 from napari_landmarker.gui.shortcuts import add_all
+from napari_landmarker.gui.slice_guests import Drawn
 from napari_landmarker.state.session import Session
 
 _HELP = "Click: place · drag a point: move it · right button: move the crosshair · wheel: slices · Ctrl+wheel: zoom"
@@ -73,6 +74,7 @@ class OrthoViews(QWidget):
         follow(self, session.current_changed, self._on_current)
         follow(self, layers.seen_changed, self._on_seen)
         follow(self, layers.look_changed, self._redraw)
+        follow(self, layers.guests_changed, self._redraw)
         follow(self, layers.shown_in_view, self._on_shown)
         add_all(self, tool.actions.do)
         viewer.dims.events.current_step.connect(self._on_slider)
@@ -144,6 +146,10 @@ class OrthoViews(QWidget):
         if seen is None or not self._visible:
             return [], np.empty((0, 3))
         return [name for name, there in zip(seen.names, seen.placed, strict=True) if there], seen.points[seen.placed]
+
+    def guests(self, axis: int, at: int) -> list[Drawn]:
+        """What else is drawn on the slice at an index of an axis."""
+        return [drawn for guest in self.layers.guests for drawn in guest(axis, at)]
 
     def point(self, name: str) -> FloatArray:
         """Where a landmark is seen."""

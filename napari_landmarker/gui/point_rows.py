@@ -13,10 +13,10 @@ from napari.utils.colormaps.standardize_color import transform_color
 from napari_landmarker.engine.geometry import FloatArray
 from napari_landmarker.engine.landmarks import LandmarkSet
 from napari_landmarker.gui.drawn_once import drawn_once
-from napari_landmarker.gui.looks import GAP, point_style, shortened
+from napari_landmarker.gui.looks import point_style
 
 #: The features of the layer.
-FEATURES: dict[str, type] = {"name": object, "written": object, "status": object, "score": float}
+FEATURES: dict[str, type] = {"name": object, "status": object, "score": float}
 
 
 class PointRows:
@@ -40,14 +40,13 @@ class PointRows:
             with drawn_once(self.layer):
                 self.layer.data = np.empty((0, self.layer.ndim))
 
-    def show(self, shown: LandmarkSet, colors: Sequence[str], sizes: FloatArray, inks: FloatArray) -> None:
+    def show(self, shown: LandmarkSet, colors: Sequence[str], sizes: FloatArray) -> None:
         """Draw landmarks that have a place.
 
         Args:
             shown: landmarks, of which only those with a point are drawn.
             colors: of the points that are drawn.
             sizes: their diameters, ``(N,)``.
-            inks: colours of their names, RGBA ``(N, 4)``.
         """
         layer, rows = self.layer, np.flatnonzero(shown.placed)
         names = tuple(shown.names[row] for row in rows)
@@ -62,7 +61,6 @@ class PointRows:
             if len(rows):
                 self._style(shown, rows, list(colors))
                 layer.size[...] = sizes
-                self._write(inks)
 
     def move(self, name: str, point: FloatArray) -> None:
         """Draw one landmark elsewhere."""
@@ -75,11 +73,6 @@ class PointRows:
             with drawn_once(self.layer):
                 self.layer.size[...] = sizes
 
-    def write(self, inks: FloatArray) -> None:
-        """Write the names in these colours, RGBA ``(N, 4)``."""
-        with drawn_once(self.layer):
-            self._write(inks)
-
     # ---- inside
 
     def _replace(self, names: tuple[str, ...], points: FloatArray) -> None:
@@ -88,8 +81,6 @@ class PointRows:
         self._colors, self._symbols = [], []
         layer.data = points
         layer.features["name"] = np.array(names, dtype=object)
-        layer.features["written"] = np.array([GAP + shortened(name) for name in names], dtype=object)
-        layer.text.refresh(layer.features)
         if layer.size.dtype != np.float64:  # napari's own first sizes are whole numbers, and their array takes no other
             layer.size = layer.size.astype(np.float64)
         if layer.border_width.dtype != np.float64:
@@ -107,12 +98,6 @@ class PointRows:
         if (symbols := style["symbol"].tolist()) != self._symbols:
             layer.symbol = style["symbol"]
             self._symbols = symbols
-
-    def _write(self, inks: FloatArray) -> None:
-        written = self.layer.text.color
-        known = getattr(written, "array", None)
-        if known is None or not np.array_equal(known, inks):
-            self.layer.text.color = inks
 
 
 @lru_cache(maxsize=1024)

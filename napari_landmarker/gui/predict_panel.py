@@ -55,6 +55,8 @@ class PredictPanel(ScrollPanel):
         layout.addWidget(self._make_predict())
         self.answers = AnswerBox(session, layers)
         self.regions = RegionBox(session, viewer)
+        layers.guests.append(self.regions.layer.on_slice)
+        self.regions.layer.changed.connect(lambda: layers.guests_changed.emit())
         self.review = ReviewPanel(session, layers, self.regions)
         self.heatmaps = HeatmapBox(session, viewer)
         for box in (self.answers, self.review, self.regions, self.heatmaps):
@@ -165,7 +167,12 @@ class PredictPanel(ScrollPanel):
         if project is None or model is None or self.task is not None:
             return
         work = functools.partial(
-            predict_cases, loaded=self._loaded, project=project, model=model, case_ids=case_ids, unfinished=unfinished
+            predict_cases,
+            loaded=self._loaded,
+            project=project.snapshot(),
+            model=model,
+            case_ids=case_ids,
+            unfinished=unfinished,
         )
         self.task = task = Task(work)
         task.progressed.connect(self._progressed)

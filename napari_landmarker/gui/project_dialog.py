@@ -35,15 +35,20 @@ class ProjectDialog(QDialog):
     Args:
         parent: as in Qt.
         chosen: the images, if they are chosen already; a person may still name a folder instead.
+        annotations: what came with them: files, or folders in which there may be annotations.
 
     Attributes:
         project: the project that was made, None until then.
+        along: where annotations may lie that came with the images and are still to be taken in.
     """
 
-    def __init__(self, parent: QWidget | None = None, chosen: Sequence[Path] = ()) -> None:
+    def __init__(
+        self, parent: QWidget | None = None, chosen: Sequence[Path] = (), annotations: Sequence[Path] = ()
+    ) -> None:
         super().__init__(parent)
         self.project: Project | None = None
-        self._chosen = tuple(chosen)
+        self.along: tuple[Path, ...] = ()
+        self._chosen, self._came_along = tuple(chosen), tuple(annotations)
         self.setWindowTitle("New project")
         self.setMinimumWidth(560)
         self.images, self.annotations, self.folder, self.spacing = (QLineEdit() for _ in range(4))
@@ -53,7 +58,11 @@ class ProjectDialog(QDialog):
         self.landmarks.setMinimumHeight(120)
         self.landmarks.setStyleSheet("QPlainTextEdit { border: 1px solid #868e93; border-radius: 2px; }")
         self.images.setPlaceholderText("Folder with the images; they stay where they are")
-        self.annotations.setPlaceholderText("Landmarks placed already (optional)")
+        self.annotations.setPlaceholderText("Empty: those that lie with the images")
+        self.annotations.setToolTip(
+            "Landmarks that were placed already, in a folder or file. All of it must fit then.\n"
+            "Where nothing is chosen, what fits is taken from the folder of the images, if there is anything."
+        )
         self.folder.setPlaceholderText("New folder for landmarks, models and reports")
         self.spacing.setPlaceholderText("Millimetres per pixel, such as 0.25; empty if unknown")
         self.spacing.setToolTip(
@@ -120,7 +129,10 @@ class ProjectDialog(QDialog):
         schema = LandmarkSchema.from_names(names)
         images = distinct_images(self._chosen) if images_folder is None else find_images(images_folder)
         spacing = _parse_spacing(self.spacing.text(), images)
-        return create_project(folder, schema, images, annotations=annotations, spacing=spacing)
+        project = create_project(folder, schema, images, annotations=annotations, spacing=spacing)
+        if annotations is None:
+            self.along = self._came_along if images_folder is None else (images_folder,)
+        return project
 
     def _are_chosen(self) -> bool:
         """Whether the images are those that were chosen one by one, and not a folder."""

@@ -1,4 +1,4 @@
-"""`RaterBar`: who annotates, and whose landmarks are shown beside."""
+"""`RaterBar`: who annotates, and whose landmarks are shown beside: another rater's, or the model's."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from napari_landmarker.gui.links import follow
 from napari_landmarker.gui.scroll_panel import choice
 from napari_landmarker.state.session import Session
 
-_NEW = object()
+_NEW, _MODEL = object(), object()
 
 
 class RaterBar(QWidget):
@@ -34,8 +34,8 @@ class RaterBar(QWidget):
         self.other = choice()
         self.other.setMinimumContentsLength(6)
         self.other.setToolTip(
-            "Show the landmarks of another rater over the image (hollow diamonds), to look at,\n"
-            "and in the table of the landmarks how far they are from yours."
+            "Show the landmarks of another rater, or the points of the model, over the image (hollow diamonds, faint\n"
+            "where they lie on another slice), and in the table of the landmarks how far they are from yours."
         )
         self.other.activated.connect(self._other_chosen)
         row = QHBoxLayout(self)
@@ -48,6 +48,7 @@ class RaterBar(QWidget):
             row.addWidget(combo, 1)
         for signal in (session.project_changed, session.rater_changed, session.other_changed):
             follow(self, signal, self._refresh)
+        follow(self, session.predictions_changed, self._model_changed)
         self._refresh()
 
     # ---- inside
@@ -65,11 +66,24 @@ class RaterBar(QWidget):
         self._refresh()
 
     def _other_chosen(self, row: int) -> None:
+        name = self.other.itemData(row)
         try:
-            self.session.show_rater(self.other.itemData(row))
+            if name is _MODEL:
+                self.session.show_model()
+            else:
+                self.session.show_rater(name)
         except LandmarkerError as error:
             self.session.failed.emit(str(error))
         self._refresh()
+
+    def _model_changed(self) -> None:
+        """There is an active model now, or there is none."""
+        if (self._row_of(_MODEL) > 0) != (self.session.model is not None):
+            self._refresh()
+
+    def _row_of(self, other: object) -> int:
+        """The row of what is shown beside; that of nobody where there is none."""
+        return next((row for row in range(self.other.count()) if self.other.itemData(row) == other), 0)
 
     def _refresh(self) -> None:
         session = self.session
@@ -84,10 +98,10 @@ class RaterBar(QWidget):
         self.rater.addItem("new rater…", _NEW)
         self.rater.setCurrentIndex(self.rater.findText(session.rater, Qt.MatchFlag.MatchExactly))
         self.other.addItem("nobody", None)
+        if session.model is not None:
+            self.other.addItem("the model", _MODEL)
         for name in raters:
             if name != session.rater:
                 self.other.addItem(name, name)
-        self.other.setCurrentIndex(
-            max(0, 0 if session.other_rater is None else self.other.findText(session.other_rater))
-        )
-        self.other.setEnabled(len(raters) > 1)
+        self.other.setCurrentIndex(self._row_of(_MODEL if session.beside_model else session.other_rater))
+        self.other.setEnabled(self.other.count() > 1)

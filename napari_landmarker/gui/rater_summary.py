@@ -47,11 +47,11 @@ class RaterSummary(QGroupBox):
         self.points.opened.connect(self.opened)
         self.table.landmark_chosen.connect(lambda name: self.points.show_landmark(name or None))
         row = QHBoxLayout()
-        for widget, stretch in ((self.one, 1), (QLabel("and"), 0), (self.other, 1), (self.compare, 0)):
+        for widget, stretch in ((self.one, 1), (QLabel("and"), 0), (self.other, 1)):
             row.addWidget(widget, stretch)
         layout = QVBoxLayout(self)
         layout.addLayout(row)
-        for widget in (self.bar, self.told, self.table, self.points):
+        for widget in (self.compare, self.bar, self.told, self.table, self.points):
             layout.addWidget(widget)
         follow(self, session.project_changed, self._project_changed)
         follow(self, session.rater_changed, self._refill)

@@ -9,7 +9,7 @@ import numpy.typing as npt
 from napari.layers import Shapes, Surface
 from napari.utils.colormaps.standardize_color import transform_color
 from napari.viewer import Viewer
-from qtpy.QtCore import QObject, QTimer
+from qtpy.QtCore import QObject, QTimer, Signal
 
 from napari_landmarker.engine.geometry import FloatArray, Grid
 from napari_landmarker.engine.landmarks import LandmarkStatus
@@ -17,6 +17,7 @@ from napari_landmarker.engine.uncertainty import Region
 from napari_landmarker.gui import overlay
 from napari_landmarker.gui.links import follow
 from napari_landmarker.gui.looks import layer_geometry
+from napari_landmarker.gui.slice_guests import SliceLine
 from napari_landmarker.state.session import Session
 
 REGIONS_NAME, SURFACES_NAME = "Regions", "Regions in 3D"
@@ -50,6 +51,9 @@ class RegionLayer(QObject):
         drawn: the landmark of each outline that is drawn.
     """
 
+    changed = Signal()
+    """Other regions are drawn."""
+
     def __init__(self, viewer: Viewer, session: Session, parent: QObject | None = None) -> None:
         super().__init__(parent)
         self.viewer = viewer
@@ -60,6 +64,7 @@ class RegionLayer(QObject):
         self.which = WAITING
         self.regions: Mapping[str, Region] = {}
         self.drawn: tuple[str, ...] = ()
+        self._cuts: dict[tuple[str, int, int], list[FloatArray]] = {}
         self._case_id: str | None = None
         self._seen: tuple[str, ...] = ()
         self._rest = QTimer(self)
@@ -82,7 +87,19 @@ class RegionLayer(QObject):
     def show(self, regions: Mapping[str, Region]) -> None:
         """Show these regions of the open image; none hides them."""
         self.regions, self._case_id = regions, self.session.case_id
+        self._cuts = {}
         self.refresh()
+
+    def on_slice(self, axis: int, at: int) -> list[SliceLine]:
+        """The outlines of the regions on a slice of a volume."""
+        project, lines = self.session.project, []
+        for name in self._names() if project is not None else []:
+            if (name, axis, at) not in self._cuts:
+                self._cuts[name, axis, at] = _cut(self.regions[name], axis, at)
+            for line in self._cuts[name, axis, at]:
+                color = project.schema.definition(name).color
+                lines.append(SliceLine(np.vstack([line, line[:1]]), color, _LINE_PX))
+        return lines
 
     def refresh(self) -> None:
         """Draw what the session and the sliders say now."""
@@ -92,6 +109,7 @@ class RegionLayer(QObject):
         in_3d = volume and self.viewer.dims.ndisplay == 3
         self._draw_outlines([] if in_3d else names)
         self._draw_skins(names if in_3d else [])
+        self.changed.emit()
 
     # ---- what is drawn
 
@@ -141,14 +159,9 @@ class RegionLayer(QObject):
             return []
         axis = hidden[0]
         first = self.viewer.dims.ndim - region.grid.ndim
-        at = round(self.viewer.dims.point[first + axis] / (region.grid.spacing or (1.0,) * 3)[axis])
-        lower, upper = (float(end[axis]) for end in region.bounds())
-        cut, middle = float(at), (lower + upper) / 2
-        if np.ceil(lower) > np.floor(upper) and round(middle) == at:
-            cut = middle  # it lies between the centres of two slices: drawn on the nearer, as points are
-        if not lower < cut < upper:
-            return []
-        return [np.insert(line, axis, at, axis=1) for line in region.section(axis, cut)]
+        return _cut(
+            region, axis, round(self.viewer.dims.point[first + axis] / (region.grid.spacing or (1.0,) * 3)[axis])
+        )
 
     def _draw_skins(self, names: list[str]) -> None:
         if not names:
@@ -222,3 +235,14 @@ class RegionLayer(QObject):
         image = self.session.image
         first = self.viewer.dims.ndim - (0 if image is None else image.grid.ndim)
         return [axis - first for axis in self.viewer.dims.not_displayed if axis >= first]
+
+
+def _cut(region: Region, axis: int, at: int) -> list[FloatArray]:
+    """The outlines ``(N, 3)`` of a region of a volume on a slice."""
+    lower, upper = (float(end[axis]) for end in region.bounds())
+    cut, middle = float(at), (lower + upper) / 2
+    if np.ceil(lower) > np.floor(upper) and round(middle) == at:
+        cut = middle  # it lies between the centres of two slices: drawn on the nearer, as points are
+    if not lower < cut < upper:
+        return []
+    return [np.insert(line, axis, at, axis=1) for line in region.section(axis, cut)]

@@ -26,6 +26,7 @@ from napari_landmarker.engine.project import Project, Split
 from napari_landmarker.gui.close_guard import CloseGuard
 from napari_landmarker.gui.evaluating import Reported, make_report, parse_radii, save_report
 from napari_landmarker.gui.file_choice import choose_new_file
+from napari_landmarker.gui.glance import Glance
 from napari_landmarker.gui.links import follow
 from napari_landmarker.gui.model_box import ModelBox
 from napari_landmarker.gui.rater_summary import RaterSummary
@@ -59,6 +60,8 @@ class ReportPanel(ScrollPanel):
         self.session = session
         self.task: Task | None = None
         self.reported: Reported | None = None
+        self.glance = Glance(session, self)
+        self._rater = ""
         layout = self.body
         self.models = ModelBox(session)
         layout.addWidget(self.models)
@@ -66,12 +69,13 @@ class ReportPanel(ScrollPanel):
         self._make_going()
         layout.addWidget(self._make_result())
         self.raters = RaterSummary(session)
-        self.raters.opened.connect(self.open_point)
+        self.raters.opened.connect(self._open_compared)
         layout.addWidget(self.raters)
         layout.addStretch(1)
         follow(self, session.project_changed, self._project_changed)
         follow(self, session.predictions_changed, self._refresh)
         follow(self, session.access_changed, self._refresh)
+        follow(self, session.rater_changed, self._rater_changed)
         self._refresh()
 
     # ---- making it
@@ -111,7 +115,7 @@ class ReportPanel(ScrollPanel):
     def _make_result(self) -> QWidget:
         self.result = QWidget()
         self.results = ReportResults()
-        self.results.opened.connect(self.open_point)
+        self.results.opened.connect(self._open_judged)
         self.headline, self.table, self.curve = self.results.headline, self.results.table, self.results.curve
         self.open = QPushButton("Open report")
         self.open.setToolTip("Open the report in the web browser: one file that can be printed and passed on.")
@@ -149,19 +153,28 @@ class ReportPanel(ScrollPanel):
             self._failed(sentence)
             return
         split = Split(self.split.currentData())
-        self._start(functools.partial(make_report, project=project, model=model, split=split, radii=radii), project)
+        work = functools.partial(make_report, project=project.snapshot(), model=model, split=split, radii=radii)
+        self._start(work, project)
 
     def report_on(self, split: Split) -> None:
         """Judge the active model on a split."""
         self.split.setCurrentIndex(self.split.findData(split.value))
         self.make_report()
 
-    def open_point(self, case_id: str, landmark: str) -> None:
-        """Open an image at a landmark."""
+    def open_point(self, case_id: str, landmark: str, beside: Callable[[], None] | None = None) -> None:
+        """Open an image at a landmark.
+
+        Args:
+            case_id: the image.
+            landmark: its landmark.
+            beside: shows what one's landmarks are compared with, for as long as this image is open.
+        """
         session = self.session
         try:
             if session.case_id != case_id:
                 session.open_case(case_id)
+            if beside is not None:
+                self.glance.take(beside)
             if landmark in session.names:
                 session.set_current(landmark)
                 self.looked.emit(landmark)
@@ -190,10 +203,23 @@ class ReportPanel(ScrollPanel):
 
     # ---- inside
 
+    def _open_judged(self, case_id: str, landmark: str) -> None:
+        """Open a point of the report, with those of the model beside, unless another model was chosen since."""
+        judged = None if self.reported is None else self.reported.evaluation.model
+        self.open_point(case_id, landmark, self.session.show_model if judged == self.session.model else None)
+
+    def _open_compared(self, case_id: str, landmark: str) -> None:
+        """Open a point that two raters placed, with the other's beside where one of them is at work."""
+        session, found = self.session, self.raters.agreement
+        two = () if found is None else (found.one, found.other)
+        others = [name for name in two if name != session.rater]
+        show = functools.partial(session.show_rater, others[0]) if len(others) == 1 else None
+        self.open_point(case_id, landmark, show)
+
     def _start(self, work: Callable[[Job], Any], project: Project) -> None:
         if self.task is not None:
             return
-        self.task = task = Task(work)
+        self.task, self._rater = (task := Task(work)), project.rater
         task.progressed.connect(self._progressed)
         task.given.connect(self.told.setText)
         task.returned.connect(functools.partial(self._returned, project))
@@ -216,15 +242,18 @@ class ReportPanel(ScrollPanel):
         if isinstance(outcome, Path):
             self.told.setText(f"Saved as {outcome.name}.")
             return
-        self.reported = reported = outcome
-        folder = reported.files.html.parent
+        folder = outcome.files.html.parent
         inside = folder.is_relative_to(project.root)
         place = (
             f"the project, in {folder.relative_to(project.root).as_posix()}" if inside else f"the folder {folder.name}"
         )
-        self.told.setText(f"Saved in {place}.")
-        self._show(reported)
-        if self.session.model == reported.evaluation.model:
+        if self._rater in ("", self.session.rater):
+            self.told.setText(f"Saved in {place}.")
+            self.reported = outcome
+            self._show(outcome)
+        else:
+            self.told.setText(f"Saved in {place}: judged by the annotations of {self._rater}. Make it again for yours.")
+        if self.session.model == outcome.evaluation.model:
             try:
                 self.session.set_model(self.session.model)
             except LandmarkerError as error:
@@ -264,6 +293,14 @@ class ReportPanel(ScrollPanel):
         folder = QFileDialog.getExistingDirectory(self, "Where should the report be saved?")
         if folder:
             self.save_copy(Path(folder))
+
+    def _rater_changed(self) -> None:
+        """What is shown was judged by the annotations of somebody else; a report that is being made is still saved."""
+        self.glance.end()
+        self.reported = None
+        if self.task is None:
+            self.told.setText("")
+        self._refresh()
 
     def _project_changed(self) -> None:
         if self.task is not None:

@@ -58,6 +58,7 @@ class PointErrors(QTableView):
         self.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
         self.setTabKeyNavigation(False)
         self.setShowGrid(False)
+        self.setTextElideMode(Qt.TextElideMode.ElideMiddle)
         self.setToolTip("Click a row, or move to it with the arrow keys and press Enter, to open that image there.")
         self.verticalHeader().hide()
         header = self.horizontalHeader()

@@ -113,7 +113,7 @@ class ReviewPanel(QGroupBox):
             return
         known = self._regions.model
         calibration = None if known is None else known.calibration
-        work = functools.partial(find_items, project=project, model=model, calibration=calibration)
+        work = functools.partial(find_items, project=project.snapshot(), model=model, calibration=calibration)
         self.task = Task(work)
         self.task.progressed.connect(self._progressed)
         self.task.returned.connect(self._found)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import TypeVar
 
 from qtpy.QtCore import Qt
 from qtpy.QtGui import QKeyEvent
@@ -10,13 +11,13 @@ from qtpy.QtWidgets import (
     QDialog,
     QDialogButtonBox,
     QMessageBox,
-    QProgressDialog,
     QTabWidget,
     QVBoxLayout,
     QWidget,
 )
 
 from napari_landmarker.engine.errors import LandmarkerError
+from napari_landmarker.engine.schema import LandmarkSchema
 from napari_landmarker.gui.messages import tell
 from napari_landmarker.gui.schema_draft import LandmarkDraft, LineDraft, SchemaDraft
 from napari_landmarker.gui.schema_landmarks import LandmarksPage
@@ -25,12 +26,14 @@ from napari_landmarker.gui.schema_measurements import MeasurementsPage
 from napari_landmarker.gui.schema_problems import Problem, problems
 from napari_landmarker.gui.schema_saving import drop_pictures, loss, take_pictures
 from napari_landmarker.gui.scroll_panel import wrapped
+from napari_landmarker.gui.tasks import Job
 from napari_landmarker.gui.waiting import wait_for
 from napari_landmarker.state.session import Session
 
+T = TypeVar("T")
+
 _TITLES = ("Landmarks", "Lines", "Measurements")
-#: How long a change may take before its progress is shown, in milliseconds.
-_PATIENCE_MS = 800
+_STOPPED = "Nothing was changed: saving was stopped."
 
 
 class SchemaDialog(QDialog):
@@ -46,6 +49,7 @@ class SchemaDialog(QDialog):
         lines: second page.
         measurements: third page.
         question: asked before annotated landmarks are removed or renamed; None while it is not on the screen.
+        busy: whether files are being read or changed beside the window; the dialog stays as it is meanwhile.
     """
 
     def __init__(self, session: Session, parent: QWidget | None = None) -> None:
@@ -54,6 +58,7 @@ class SchemaDialog(QDialog):
         assert project is not None
         self.session = session
         self.question: QMessageBox | None = None
+        self.busy = False
         self.draft = SchemaDraft.of(project.schema)
         self.setWindowTitle("Landmarks of this project")
         self.landmarks = LandmarksPage(self.draft, project.root)
@@ -100,6 +105,8 @@ class SchemaDialog(QDialog):
 
     def accept(self) -> None:
         """Save, after asking where annotations are concerned; with a mistake, show it. Called by Qt."""
+        if self.busy:
+            return
         self._check()
         if self._problems:
             self._go_to(self._problems[0])
@@ -111,7 +118,7 @@ class SchemaDialog(QDialog):
             self._tell(str(error), wrong=True)
             return
         if annotated is None:
-            self._tell("Nothing was changed: saving was stopped.")
+            self._tell(_STOPPED)
             return
         lost, changed = loss(removed, renamed, annotated)
         if lost or changed:
@@ -119,12 +126,17 @@ class SchemaDialog(QDialog):
         else:
             self._save()
 
+    def reject(self) -> None:
+        """Close without saving; not in the middle of it. Called by Qt."""
+        if not self.busy:
+            super().reject()
+
     def _annotated(self, names: list[str]) -> dict[str, int] | None:
         """In how many images landmarks are annotated; None if a person stopped the look through the files."""
         if not names:
             return {}
         count = self.session.count_annotated(names)
-        return wait_for(self, "Looking where these landmarks are annotated…", lambda job: count(job.progress))
+        return self._beside("Looking where these landmarks are annotated…", lambda job: count(job.progress))
 
     def _ask(self, lost: str, changed: str) -> None:
         box = QMessageBox(self)
@@ -156,29 +168,39 @@ class SchemaDialog(QDialog):
         project = self.session.project
         assert project is not None
         made = []
-        bar = QProgressDialog("Changing the annotations…", "", 0, 0, self)
-        bar.setCancelButton(None)
-        bar.setWindowModality(Qt.WindowModality.WindowModal)
-        bar.setMinimumDuration(_PATIENCE_MS)
         try:
             made = take_pictures(self.draft, project.root)
             schema = self.draft.schema()
             if schema != project.schema:
-                self.session.change_schema(
-                    schema,
-                    self.draft.renamed,
-                    lambda done, all_: _show(bar, done, all_),
-                    removed=self.draft.removed,
-                )
+                self._change(schema)
+                if project.schema != schema:
+                    drop_pictures(made)
+                    self._tell(_STOPPED)
+                    return
                 tell("The landmarks of the project were saved.")
         except LandmarkerError as error:
             drop_pictures(made)
             self._tell(str(error), wrong=True)
             return
-        finally:
-            bar.close()
-            bar.deleteLater()
         super().accept()
+
+    def _change(self, schema: LandmarkSchema) -> None:
+        """Change the project, unless a person stops it; LandmarkerError if that fails."""
+        with self.session.changing_schema(schema, self.draft.renamed, removed=self.draft.removed) as change:
+            self._beside("Changing the annotations…", lambda job: change(job.progress))
+
+    def _beside(self, words: str, work: Callable[[Job], T]) -> T | None:
+        """As `wait_for`, while nothing can be done in this dialog."""
+        self.busy = True
+        parts = (self.tabs, self.buttons)
+        for part in parts:
+            part.setEnabled(False)
+        try:
+            return wait_for(self, words, work)
+        finally:
+            self.busy = False
+            for part in parts:
+                part.setEnabled(True)
 
     # ---- inside
 
@@ -205,8 +227,3 @@ class SchemaDialog(QDialog):
         self.said.setStyleSheet("color: #e5484d; font-weight: bold;" if wrong else "")
         self.said.setText(sentence)
         self.said.setVisible(bool(sentence))
-
-
-def _show(bar: QProgressDialog, done: int, total: int) -> None:
-    bar.setMaximum(total)
-    bar.setValue(done)

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from qtpy.QtCore import Qt
 from qtpy.QtGui import QResizeEvent
 from qtpy.QtWidgets import QComboBox, QFrame, QLabel, QScrollArea, QSizePolicy, QVBoxLayout, QWidget
 
 
 class ScrollPanel(QScrollArea):
-    """A column of widgets, as wide as the panel and as high as it needs.
+    """A column of widgets, as wide as the panel and as high as it needs; what needs more width can be scrolled to.
 
     Attributes:
         body: layout of the column.
@@ -21,7 +20,6 @@ class ScrollPanel(QScrollArea):
         self.setWidget(inside)
         self.setWidgetResizable(True)
         self.setFrameShape(QFrame.Shape.NoFrame)
-        self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
 
 
 class WrappedLabel(QLabel):

@@ -83,7 +83,7 @@ class ViewTools:
         half = max(half, (highest - lowest) * 1e-3)
         layer.contrast_limits_range = (min(lowest, middle - half), max(highest, middle + half))
         layer.contrast_limits = (middle - half, middle + half)
-        self.layers.color_names()
+        self.layers.look_changed.emit()
 
     def reset_contrast(self) -> None:
         """Show the values that the image's file asks for, or all."""

@@ -129,48 +129,64 @@ class LandmarkerWidget(QWidget):
         self.session.open_project(project)
         tell(f"The sample project lies in {project.root}.")
 
-    def new_project(self, images: Sequence[Path] = ()) -> None:
-        """Ask for a new project, of these images if they are chosen already, and open it."""
-        dialog = ProjectDialog(self, images)
+    def new_project(self, images: Sequence[Path] = (), annotations: Sequence[Path] = ()) -> None:
+        """Ask for a new project, of these images and annotations if they are chosen already, and open it."""
+        dialog = ProjectDialog(self, images, annotations)
         dialog.exec()
         dialog.deleteLater()
         if dialog.project is not None:
-            self._take(dialog.project)
+            self._take(dialog.project, dialog.along)
+
+    def open_dropped(self, groups: Sequence[Dropped]) -> None:
+        """Open what was dropped on napari as what it is, or say that it is nothing this program knows."""
+        dropped = {group.kind: group.paths for group in groups}
+        annotations = dropped.pop(Kind.ANNOTATIONS, ()) if Kind.IMAGES in dropped else ()
+        for kind, paths in dropped.items():
+            if kind is Kind.IMAGES:
+                self._open_images(paths, annotations)
+            else:
+                self._open_others(kind, paths)
+
+    # ---- inside
 
     @reports
-    def open_dropped(self, dropped: Dropped) -> None:
-        """Open what was dropped on napari as what it is, or say that it is nothing this program knows."""
-        first, more = dropped.paths[0], len(dropped.paths) - 1
-        has_project = self.session.project is not None
-        if dropped.kind is Kind.PROJECT:
+    def _open_images(self, paths: Sequence[Path], annotations: Sequence[Path]) -> None:
+        """Images that were dropped, and the annotations that were dropped with them."""
+        if self.session.project is None:
+            QTimer.singleShot(0, lambda: self.new_project(paths, annotations))  # the drop ends before a dialog begins
+            return
+        sentence = self._add_images(paths)
+        if annotations:
+            self.annotate.exchange.import_along(annotations, sentence)
+        else:
+            tell(f"{sentence}.")
+
+    @reports
+    def _open_others(self, kind: Kind, paths: Sequence[Path]) -> None:
+        first, more = paths[0], len(paths) - 1
+        if kind is Kind.PROJECT:
             self.open_project(first)
-        elif dropped.kind is Kind.UNKNOWN:
+        elif kind is Kind.UNKNOWN:
             others = f" and {more} more" if more else ""
             tell_warning(
                 f"{first.name}{others} cannot be opened here: drop images, annotation files, a project or a model."
             )
-        elif dropped.kind is Kind.IMAGES and not has_project:
-            QTimer.singleShot(0, lambda: self.new_project(dropped.paths))  # the drop ends before a dialog begins
-        elif dropped.kind is Kind.IMAGES:
-            self._add_images(dropped.paths)
-        elif not has_project:
+        elif self.session.project is None:
             tell_warning(f"Open or create a project first: {first.name} can then be dropped on it.")
-        elif dropped.kind is Kind.ANNOTATIONS:
-            for path in dropped.paths:
+        elif kind is Kind.ANNOTATIONS:
+            for path in paths:
                 self.annotate.exchange.import_from(path)
         else:
             self.tabs.setCurrentWidget(self.predict)
             self.predict.opener.open_model(first)
-
-    # ---- inside
 
     def _go_on_with(self, _: str) -> None:
         """With the model just trained, on to the next image that is not finished, its points ready to be corrected."""
         self.tabs.setCurrentWidget(self.predict)
         self.predict.predict_next()
 
-    def _add_images(self, paths: Sequence[Path]) -> None:
-        """Add images to the project, and open the first of them, which may have been there already."""
+    def _add_images(self, paths: Sequence[Path]) -> str:
+        """Add images to the project, and open the first of them; what was done, as a sentence without full stop."""
         project, images = self.session.project, distinct_images(paths)
         assert project is not None
         added = self.session.add_images(images)
@@ -179,7 +195,7 @@ class LandmarkerWidget(QWidget):
         if shown is not None and shown != self.session.case_id:
             self.session.open_case(shown)
         count = "One image was" if len(added) == 1 else f"{len(added)} images were"
-        tell(f"{count} added to the project." if added else "All of these images are in the project already.")
+        return f"{count} added to the project" if added else "All of these images are in the project already"
 
     def _add_help(self) -> None:
         """Entries in this widget's menu and in napari's *Help*, for as long as the widget is there."""
@@ -201,8 +217,14 @@ class LandmarkerWidget(QWidget):
             self.open_project(path)
 
     @reports
-    def _take(self, project: Project) -> None:
+    def _take(self, project: Project, annotations: Sequence[Path]) -> None:
+        """Open a project that was made, and take in what annotations came with its images."""
         self.session.open_project(project)
+        if annotations:
+            count = len(project.cases)
+            self.annotate.exchange.import_along(
+                annotations, f"The new project has {count} image{'' if count == 1 else 's'}"
+            )
 
     def _report_on(self, split: str) -> None:
         self.tabs.setCurrentWidget(self.report)

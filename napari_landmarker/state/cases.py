@@ -20,12 +20,15 @@ class SessionCases(OpenCase):
     Attributes:
         images: the images of the project as they are read ahead, or None.
         read_image: how a case's image is taken from `images`; a window may wait for it in its own way.
+        held: what is going on in all files of the project, in one sentence, so that nothing may be read or changed
+            meanwhile; or None.
     """
 
     def __init__(self) -> None:
         super().__init__()
         self.images: ImageCache | None = None
         self.read_image: Callable[[ImageCache, str], Image] = ImageCache.image
+        self.held: str | None = None
 
     def open_case(self, case_id: str) -> None:
         """Open a case: take its image from memory or its file, and read annotations and predictions.
@@ -34,6 +37,8 @@ class SessionCases(OpenCase):
             LandmarkerError: if image or annotations cannot be read; the case that was open stays open.
         """
         project, work = self._need_project()
+        if self.held is not None:
+            raise ProjectError(self.held)
         image = self.read_image(self.images or ImageCache(project), case_id)
         annotations = work.store.get(case_id)
         predictions = self._predictions_of(case_id)

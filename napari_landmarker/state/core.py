@@ -48,10 +48,12 @@ class SessionCore(SessionSharing):
             discard: close even if an edit cannot be saved; that edit is lost.
 
         Raises:
-            ProjectError: if an edit cannot be saved; the project stays open.
+            ProjectError: if an edit cannot be saved, or all files are just being changed; the project stays open.
         """
         if self.project is None:
             return
+        if self.held is not None:
+            raise ProjectError(self.held)
         error = self._save()
         if error is not None and not discard:
             raise ProjectError(f"The last annotations are not saved yet, so the project stays open: {error}") from error

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
+from threading import Event
 
 from napari_landmarker.engine.errors import LandmarkerError, ProjectError
 from napari_landmarker.engine.io.together import is_unfinished
@@ -11,6 +13,9 @@ from napari_landmarker.engine.project import Case, Split
 from napari_landmarker.engine.project_changes import Progress, annotated_in, change_schema, set_spacing
 from napari_landmarker.engine.schema import LandmarkSchema
 from napari_landmarker.state.raters import SessionRaters
+
+_HELD = "The landmarks of the project are just being changed: wait until that is done."
+_CUT_OFF = "The change of the landmarks was cut off: open the project again to finish it."
 
 
 class SessionProject(SessionRaters):
@@ -96,14 +101,43 @@ class SessionProject(SessionRaters):
         Raises:
             LandmarkerError: if the new landmarks do not fit or a file cannot be read or written; nothing changes then.
         """
+        with self.changing_schema(new, renamed, removed=removed) as change:
+            change(progress or (lambda done, total: None))
+
+    @contextmanager
+    def changing_schema(
+        self, new: LandmarkSchema, renamed: Mapping[str, str] | None = None, *, removed: Collection[str] = ()
+    ) -> Iterator[Callable[[Progress], None]]:
+        """As `change_schema`, as a function for any thread that is told how to report its progress.
+
+        While the block lasts, all that would read or change the project is held off (`held`). Where the function did
+        not get to its end, nothing is changed.
+
+        Raises:
+            LandmarkerError: if nothing may be written, or annotations are not saved yet.
+        """
         project, _ = self._need_writable()
         if new.instances > 1:
             raise ProjectError("This window edits one point for each landmark: use the command line for several.")
         self._need_saved()
-        self._whole(lambda: change_schema(project, new, renamed, progress, removed=removed))
-        for work in self._works.values():
-            work.store.read_anew()
-        self._show_anew((renamed or {}).get(self.current or "", self.current), other_landmarks=True)
+        changed, done = project.snapshot(), Event()
+
+        def change(progress: Progress) -> None:
+            change_schema(changed, new, renamed, progress, removed=removed)
+            done.set()
+
+        self.held, problem = _HELD, _CUT_OFF
+        try:
+            yield change
+        except LandmarkerError as error:
+            problem = str(error)
+            raise
+        finally:
+            self.held = None
+            if done.is_set():
+                project.adopt(changed)
+            if self.project is project:
+                self._end_change(done.is_set(), renamed or {}, problem)
 
     def example(self, name: str) -> Path | None:
         """The picture that shows where a landmark lies, where there is one."""
@@ -114,6 +148,17 @@ class SessionProject(SessionRaters):
         return path if said and path.is_file() else None
 
     # ---- inside
+
+    def _end_change(self, done: bool, renamed: Mapping[str, str], problem: str) -> None:
+        """Show the landmarks as they are on disk now; where the change was cut off, nothing is written."""
+        project, _ = self._need_project()
+        if not done:
+            if is_unfinished(project.root):
+                self._set_owner(problem)
+            return
+        for work in self._works.values():
+            work.store.read_anew()
+        self._show_anew(renamed.get(self.current or "", self.current), other_landmarks=True)
 
     def _whole(self, change: Callable[[], None]) -> None:
         """Make a change of many files; where the disk fails in the middle, nothing is written until it is finished."""

@@ -105,6 +105,8 @@ class SessionSharing(SessionCases):
 
     def _refusal(self) -> str | None:
         """Why nothing may be written now, in one sentence, or None."""
+        if self.held is not None:
+            return self.held
         changed = self.project is not None and self.lock_owner is None and self._check_lock()
         return self.lock_owner or (_DO_AGAIN if changed else None)
 
@@ -152,6 +154,8 @@ class SessionSharing(SessionCases):
         Args:
             others_wrote: whether another window may have written since this one held the lock.
         """
+        if self.held is not None:
+            return False
         changed = False
         try:
             if self.project is not None and (others_wrote or self.project.changed_elsewhere):

@@ -24,7 +24,7 @@ class SessionSignals:
         history_changed: `can_undo`, `can_redo` or `unsaved` may have changed.
         models_changed: the project has other models.
         rater_changed: another rater is at work; `cases_changed` and `case_changed` follow.
-        other_changed: `other` changed: the annotations of another rater that are shown beside.
+        other_changed: `other` changed: the annotations of another rater that are shown beside; or `beside_model` did.
         geometry_changed: these cases have another spacing; `case_changed` follows if the open one is among them.
         reviewed_changed: this case was ticked off in the review, or the tick was taken back.
         access_changed: `read_only` changed.

@@ -11,6 +11,7 @@ import pytest
 from synthetic import make_project
 
 from napari_landmarker.cli.training import _interrupts_to
+from napari_landmarker.engine.io import ANNOTATION_FORMATS
 from napari_landmarker.engine.project import Project, Split
 from napari_landmarker.engine.train.events import Control, Ending
 
@@ -25,6 +26,12 @@ def run(*words, cwd=None):
 def read_csv(path):
     with path.open(newline="") as file:
         return list(csv.DictReader(file))
+
+
+def test_the_help_of_init_names_every_format_there_is():
+    told = " ".join(run("init", "--help").stdout.replace("│", " ").split())
+    assert [known.name for known in ANNOTATION_FORMATS.values() if known.name not in told] == []
+    assert "{" not in told.replace("{PROJECT}", "")
 
 
 @pytest.mark.parametrize("ndim", [2, 3])

@@ -14,6 +14,7 @@ from napari_landmarker.engine.exchange import (
     merge,
     parse_schema,
     read_annotations,
+    read_what_fits,
 )
 from napari_landmarker.engine.exporting import export_annotations
 from napari_landmarker.engine.geometry import Grid
@@ -273,6 +274,24 @@ def test_what_was_exported_tells_images_of_one_name_apart(tmp_path):
     labelme(tmp_path / "which.json", "x.png", {"tip": (1, 1)})
     with pytest.raises(AnnotationError, match="2 images have that name"):
         read_annotations(project, tmp_path / "which.json")
+
+
+def test_what_fits_is_read_from_among_other_files_and_the_rest_is_said(tmp_path):
+    images = [picture(tmp_path / "in" / name) for name in ("left/x.png", "right/x.png", "y.png")]
+    project = create_project(tmp_path / "in" / "p", SCHEMA, images)
+    project.save_annotations("y", project.annotations("y").with_point("tip", (9, 9)))
+    labelme(tmp_path / "in" / "right" / "x.json", "x.png", {"tip": (1.5, 2.5)})
+    labelme(tmp_path / "in" / "y.json", "y.png", {"tip": (3.5, 4.5)})
+    labelme(tmp_path / "in" / "z.json", "z.png", {"tip": (1, 1)})
+    (tmp_path / "in" / "about.json").write_text('{"title": "A study"}')
+    (tmp_path / "in" / "notes.txt").write_text("Dear reader")
+    found, left_out = read_what_fits(project, [tmp_path / "in"])
+    right = project.cases[1].id
+    assert {key: found[key].point("tip").tolist() for key in found} == {right: [2, 1], "y": [4, 3]}
+    assert len(left_out) == 2
+    assert "about.json is none of" in left_out[0]
+    assert "z.json is of the image 'z.png', which is not in this project" in left_out[1]
+    assert read_what_fits(project, [tmp_path / "in" / "left", tmp_path / "in" / "notes.txt"])[0] == {}
 
 
 def test_an_accent_written_in_another_way_is_the_same_name_and_hidden_files_are_left_out(tmp_path):

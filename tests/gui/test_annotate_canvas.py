@@ -333,4 +333,4 @@ def test_points_stand_before_a_rendered_volume(open_3d: LandmarkerWidget, canvas
     seen = (np.abs(picture - (red, green, blue)) < 12).all(axis=-1).sum()
     whole_disc_px = np.pi * (SIZE_PX * 0.84 / 2) ** 2
     assert seen > 0.6 * whole_disc_px
-    assert open_3d.layers.points.text.blending == open_3d.layers.points.blending
+    assert open_3d.canvas.names.texts.layer.text.blending == open_3d.layers.points.blending

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import zipfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -86,6 +87,8 @@ def test_each_thing_is_known_for_what_it_is(project_2d: Project, images_2d: list
     assert kinds(json_file) == kinds(annotations) == [(Kind.ANNOTATIONS, 1)]
     assert kinds(model) == kinds(zipped) == [(Kind.MODEL, 1)]
     assert kinds(letter, other_zip, broken, tmp_path / "gone") == [(Kind.UNKNOWN, 4)]
+    labelme(images_2d[0].parent / "head_0.json", {"nasion": (3, 4)}, "head_0.png", (120, 160))
+    assert kinds(images_2d[0].parent) == [(Kind.IMAGES, 3), (Kind.ANNOTATIONS, 1)]
     assert kinds(json_file, images_2d[0]) == [(Kind.IMAGES, 1), (Kind.ANNOTATIONS, 1)]
 
 
@@ -170,3 +173,102 @@ def test_a_damaged_project_is_told_and_the_open_one_stays(
     assert window.session.project.root == project_2d.root
     assert len(told) == 1
     assert "damaged" in told[0]
+
+
+# ---- images and annotations together
+
+
+@pytest.fixture
+def mixed(tmp_path: Path) -> Path:
+    """A folder with two pictures, annotations of one of them and of a third, and a file that is none."""
+    folder = tmp_path / "mixed"
+    folder.mkdir()
+    for name in ("left", "right"):
+        PillowImage.fromarray(np.zeros((40, 50), np.uint8)).save(folder / f"{name}.png")
+    labelme(folder / "right.json", {"nasion": (10.5, 20.5), "sella": (5.5, 6.5)}, "right.png", (40, 50))
+    return folder
+
+
+def test_a_folder_dropped_on_a_project_gives_its_images_and_their_annotations(
+    window: LandmarkerWidget, project_2d: Project, mixed: Path, told: list[str]
+) -> None:
+    window.open_project(project_2d.root)
+    session = window.session
+    assert drop(places(window)["canvas"], mixed)
+    assert session.case_id == "left"
+    assert told == [
+        "2 images were added to the project, and one image got annotations, which Undo takes back; "
+        "nothing was left out."
+    ]
+    assert (session.progress("left"), session.progress("right")) == ((0, 3), (2, 3))
+    saved = Project.open(project_2d.root).annotations("right")
+    np.testing.assert_allclose(saved.points[:2], [(20, 10), (6, 5)])
+    session.undo()
+    assert session.progress("right") == (0, 3)
+    assert len(session.project.cases) == 5
+    session.redo()
+    told.clear()
+    assert drop(window, mixed)
+    assert told == [
+        "All of these images are in the project already, and there was nothing new to annotate them with; "
+        "nothing was left out."
+    ]
+
+
+def test_what_a_folder_holds_and_was_not_taken_is_said(
+    window: LandmarkerWidget, project_2d: Project, mixed: Path, told: list[str]
+) -> None:
+    labelme(mixed / "third.json", {"nasion": (1, 1)}, "third.png", (40, 50))
+    labelme(mixed / "left.json", {"chin": (1, 1)}, "left.png", (40, 50))
+    window.open_project(project_2d.root)
+    assert drop(window, mixed)
+    (sentence,) = told
+    assert sentence.startswith("2 images were added to the project, and one image got annotations, which Undo takes")
+    assert "; 2 files were left out, the first as " in sentence
+    assert "left.json" in sentence
+    assert "chin" in sentence
+    assert window.session.progress("right") == (2, 3)
+    assert len(Project.open(project_2d.root).cases) == 5
+
+
+def test_volumes_and_their_annotations_are_taken_together(
+    window: LandmarkerWidget, project_3d: Project, images_3d: list[Path], tmp_path: Path, told: list[str]
+) -> None:
+    folder = tmp_path / "more"
+    folder.mkdir()
+    copy = folder / "knee.nii.gz"
+    copy.write_bytes(images_3d[0].read_bytes())
+    position = [-20 + 0.8 * 30, -30 + 0.8 * 22, 11 + 5 * 4]  # RAS mm; seen in LPS, 70 columns and 60 rows are turned
+    point = {"label": "sella", "position": position, "positionStatus": "defined"}
+    markup = {"type": "Fiducial", "coordinateSystem": "RAS", "controlPoints": [point]}
+    (folder / "knee.mrk.json").write_text(json.dumps({"markups": [markup]}), encoding="utf-8")
+    window.open_project(project_3d.root)
+    assert drop(window, folder)
+    assert told == [
+        "One image was added to the project, and one image got annotations, which Undo takes back; "
+        "nothing was left out."
+    ]
+    np.testing.assert_allclose(window.session.annotations.point("sella"), (4, 59 - 22, 69 - 30), atol=1e-4)
+
+
+@pytest.mark.parametrize("how", ["dropped", "chosen"])
+def test_a_project_of_a_folder_begins_with_the_annotations_in_it(
+    window: LandmarkerWidget, mixed: Path, monkeypatch: pytest.MonkeyPatch, qtbot: QtBot, told: list[str], how: str
+) -> None:
+    def fill_in(dialog: ProjectDialog) -> int:
+        if how == "chosen":
+            dialog.images.setText(str(mixed))
+        dialog.landmarks.setPlainText("nasion\nsella")
+        dialog.create.click()
+        return 1
+
+    monkeypatch.setattr(ProjectDialog, "exec", fill_in)
+    if how == "dropped":
+        assert drop(window, mixed)
+    else:
+        window.new_project()
+    qtbot.waitUntil(lambda: bool(told))
+    assert told == [
+        "The new project has 2 images, and one image got annotations, which Undo takes back; nothing was left out."
+    ]
+    assert [window.session.progress(case.id) for case in window.session.project.cases] == [(0, 2), (2, 2)]

@@ -13,8 +13,11 @@ from window import NAMES
 from napari_landmarker.engine import model_folders
 from napari_landmarker.engine.datasets import SAMPLES, sample_project
 from napari_landmarker.engine.landmarks import LandmarkStatus
+from napari_landmarker.engine.model_folders import SHIPPED_DIR
+from napari_landmarker.engine.predict.bundle import read_info
 from napari_landmarker.engine.project import Project
 from napari_landmarker.engine.schema import LandmarkSchema
+from napari_landmarker.gui.model_words import judged
 from napari_landmarker.gui.widget import LandmarkerWidget
 
 
@@ -82,3 +85,13 @@ def test_a_model_of_the_project_comes_first_and_either_can_be_chosen(
     combo.activated.emit(1)
     assert widget.session.model == "heads"
     assert widget.report.models.combo.currentText() == "heads (comes with the program)"
+
+
+def test_it_is_said_in_which_pixels_a_model_was_judged() -> None:
+    """Those of the full images: the sample project shows the same ones at half the size."""
+    said = judged(read_info(SHIPPED_DIR / "fundus"), SHIPPED_DIR / "fundus")
+    assert said.startswith("mean error 8.53 px on 25 test images of 712 x 1072 pixels; ")
+    assert said.endswith("(in pixels of those images, which may be of another size than yours)")
+    in_mm = judged(read_info(SHIPPED_DIR / "hippocampus"), SHIPPED_DIR / "hippocampus")
+    assert "mm on 29 test images" in in_mm
+    assert "pixels" not in in_mm

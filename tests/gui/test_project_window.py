@@ -19,7 +19,7 @@ from qtpy.QtWidgets import QApplication
 from window import NAMES, Canvas, prediction
 
 from napari_landmarker.engine.exchange import create_project
-from napari_landmarker.engine.landmarks import LandmarkStatus
+from napari_landmarker.engine.landmarks import LandmarkSet, LandmarkStatus
 from napari_landmarker.engine.project import Case, Project, Split
 from napari_landmarker.engine.schema import LandmarkSchema
 from napari_landmarker.gui import samples
@@ -133,6 +133,21 @@ def test_the_lists_say_what_is_done(open_2d: LandmarkerWidget, canvas: Canvas, q
     assert panel.hint.text() == "All landmarks of this image are done."
 
 
+def test_no_number_is_said_before_it_is_counted(
+    widget: LandmarkerWidget, project_2d: Project, qtbot: QtBot, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for case in project_2d.cases[:2]:
+        points = LandmarkSet.from_points(dict.fromkeys(NAMES, (20, 30)), project_2d.geometry(case.id).grid, names=NAMES)
+        project_2d.save_annotations(case.id, points)
+    summary, said = widget.annotate.summary, list[str]()
+    show = summary.setText
+    monkeypatch.setattr(summary, "setText", lambda text: said.append(text) or show(text))
+    widget.open_project(project_2d.root)
+    assert summary.text() == "Counting the images that are done…"
+    qtbot.waitUntil(lambda: not widget.annotate._count.busy)
+    assert list(dict.fromkeys(said)) == ["Counting the images that are done…", "2 of 3 images done"]
+
+
 def test_a_click_in_the_list_opens_the_image_and_one_that_cannot_be_opened_is_told(
     open_2d: LandmarkerWidget, images_2d: list[Path], told: list[str], qtbot: QtBot
 ) -> None:
@@ -209,8 +224,8 @@ def test_long_names_are_neither_cut_off_nor_all_alike(
     assert table.model().index(0, 0).data(Qt.ItemDataRole.ToolTipRole) == names[0]
     for at in (30, 60):
         canvas.click((at, at))
-    written = list(widget.layers.points.text.values)
-    assert [text.strip() for text in written] == ["a_very_long_an…_fit_number_0", "a_very_long_an…_fit_number_1"]
+    written = list(widget.canvas.names.texts.layer.text.values)
+    assert written == ["a_very_long_an…_fit_number_0", "a_very_long_an…_fit_number_1"]
     assert list(widget.layers.points.features["name"]) == names
 
 

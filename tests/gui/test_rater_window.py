@@ -11,7 +11,7 @@ from qtpy.QtCore import QPoint, Qt
 from qtpy.QtWidgets import QComboBox, QInputDialog
 from window import Canvas, prediction
 
-from napari_landmarker.gui.rater_layer import LINK_NAME, RATER_NAME
+from napari_landmarker.gui.rater_layer import LINK_NAME, MODEL_NAME, RATER_NAME
 from napari_landmarker.gui.widget import LandmarkerWidget
 
 
@@ -96,6 +96,49 @@ def test_the_distance_stands_beside_the_error_of_the_model(
     assert (cells(open_2d, 3)[0], cells(open_2d, 4)[0]) == ("2.0", "10.0")
 
 
+def test_the_points_of_the_model_are_shown_beside_where_a_person_dealt_with_their_landmarks(
+    open_2d: LandmarkerWidget, viewer: Viewer
+) -> None:
+    session, (first, second, _) = open_2d.session, open_2d.session.names
+    session.model = "m"
+    session.take_prediction(str(session.case_id), prediction(session, {first: (26.0, 40.0), second: (60.0, 50.0)}), "m")
+    session.move(first, (20.0, 32.0))
+    choose(open_2d.raters.other, "the model")
+    layer = viewer.layers[MODEL_NAME]
+    assert np.allclose(layer.data, [(26.0, 40.0)]), "the second one is on the image already, as a ring"
+    assert np.allclose(viewer.layers[LINK_NAME].data, [[(20.0, 32.0), (6.0, 8.0)]])
+    assert (cells(open_2d, 3), cells(open_2d, 4)[0], cells(open_2d, 2)) == ([], "10.0", [])
+    session.accept(second)
+    assert np.allclose(layer.data, [(26.0, 40.0), (60.0, 50.0)])
+    session.next_case()
+    assert not layer.visible
+    session.previous_case()
+    assert layer.visible
+    choose(open_2d.raters.other, "nobody")
+    assert not layer.visible
+    assert cells(open_2d, 4) == []
+
+
+def test_a_point_of_another_slice_is_drawn_faintly_beside_ones_own(
+    open_3d: LandmarkerWidget, viewer: Viewer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is compared is seen on one slice; in the view of the whole volume, points lie only where they are."""
+    session = open_3d.session
+    first = session.rater
+    session.place((5.0, 20.0, 30.0))
+    as_new_rater(open_3d, monkeypatch, "bo")
+    session.place((3.0, 24.0, 33.0))
+    choose(open_3d.raters.other, first)
+    layer = overlay(viewer)
+    assert np.allclose(layer.data, [(5.0, 20.0, 30.0), (3.0, 20.0, 30.0)])
+    assert layer.border_color[0, 3] == 1
+    assert 0 < layer.border_color[1, 3] < 0.6
+    assert np.allclose(viewer.layers[LINK_NAME].data, [[(3.0, 24.0, 33.0), (0.0, -4.0, -3.0)]])
+    viewer.dims.ndisplay = 3
+    assert np.allclose(layer.data, [(5.0, 20.0, 30.0)])
+    assert np.allclose(viewer.layers[LINK_NAME].data, [[(3.0, 24.0, 33.0), (2.0, -4.0, -3.0)]])
+
+
 def test_the_overlay_follows_the_open_image_and_takes_no_clicks(
     open_2d: LandmarkerWidget, viewer: Viewer, canvas: Canvas, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -151,4 +194,5 @@ def test_the_report_sums_up_how_well_raters_agree(
     where = table.visualRect(table.model().index(0, 0)).center()
     qtbot.mouseClick(table.viewport(), Qt.MouseButton.LeftButton, pos=where)
     assert (session.case_id, session.current) == (case, session.names[0])
+    assert session.other_rater == first, "whom one is compared with is shown beside"
     assert told == []

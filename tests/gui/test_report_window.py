@@ -9,15 +9,21 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from napari import Viewer
 from PIL import Image as PillowImage
 from pytestqt.qtbot import QtBot
-from qtpy.QtCore import Qt
+from qtpy.QtCore import QPoint, Qt
+from qtpy.QtWidgets import QApplication, QDockWidget
+from window import prediction
 
+from napari_landmarker.engine.geometry import Grid
 from napari_landmarker.engine.landmarks import LandmarkSet, LandmarkStatus
 from napari_landmarker.engine.metrics import CaseResult, evaluate
 from napari_landmarker.engine.project import Project
 from napari_landmarker.engine.report import ReportFiles
+from napari_landmarker.gui.error_table import ErrorTable
 from napari_landmarker.gui.evaluating import Reported
+from napari_landmarker.gui.rater_layer import MODEL_NAME
 from napari_landmarker.gui.report_points import judged_points
 from napari_landmarker.gui.widget import LandmarkerWidget
 
@@ -76,6 +82,91 @@ def test_a_row_opens_that_image_at_that_landmark(
     points.setCurrentIndex(points.model().index(0, 0))
     qtbot.keyClick(points, Qt.Key.Key_Return)
     assert (session.case_id, session.current) == (project.cases[0].id, session.names[1])
+
+
+@pytest.mark.parametrize("dims", [2, 3])
+def test_a_row_shows_the_point_of_the_model_beside_until_another_image_is_open(
+    dims: int, show: Show, widget: LandmarkerWidget, viewer: Viewer, qtbot: QtBot, request: pytest.FixtureRequest
+) -> None:
+    project = request.getfixturevalue(f"project_{dims}d")
+    show(project)
+    session, points = widget.session, widget.report.results.points
+    session.model = "m"
+    own, off = np.array([3.0, 20.0, 30.0][-dims:]), np.array([0.0, 6.0, 8.0][-dims:])
+    session.open_case(project.cases[-1].id)
+    session.take_prediction(str(session.case_id), prediction(session, {session.names[-1]: own + off}), "m")
+    session.move(session.names[-1], own)
+    session.open_case(project.cases[0].id)
+    assert MODEL_NAME not in viewer.layers
+    where = points.visualRect(points.model().index(1, 0)).center()
+    qtbot.mouseClick(points.viewport(), Qt.MouseButton.LeftButton, pos=where)
+    assert session.case_id == project.cases[-1].id
+    layer = viewer.layers[MODEL_NAME]
+    assert layer.visible
+    assert np.allclose(layer.data, [own + off])
+    assert widget.raters.other.currentText() == "the model"
+    session.open_case(project.cases[0].id)
+    assert not layer.visible
+    assert widget.raters.other.currentText() == "nobody"
+
+
+def test_what_was_compared_before_comes_back_unless_the_person_chose_otherwise(
+    show: Show, widget: LandmarkerWidget, project_2d: Project
+) -> None:
+    project_2d.save_annotations(project_2d.cases[0].id, project_2d.annotations(project_2d.cases[0].id), "bo")
+    show(project_2d)
+    session, results = widget.session, widget.report.results
+    ids = [case.id for case in project_2d.cases]
+    session.model = "m"
+    session.show_rater("bo")
+    for number in (0, 1):
+        results.opened.emit(ids[number], "nasion")
+        results.opened.emit(ids[number], "menton")
+        assert (session.beside_model, session.other_rater) == (True, None)
+    session.open_case(ids[2])
+    assert (session.beside_model, session.other_rater) == (False, "bo")
+    results.opened.emit(ids[0], "nasion")
+    session.show_rater(None)
+    session.open_case(ids[1])
+    assert (session.beside_model, session.other_rater) == (False, None), "nobody was chosen by hand"
+    session.model = "another"
+    results.opened.emit(ids[0], "nasion")
+    assert (session.case_id, session.beside_model) == (ids[0], False), "its points are not those that were judged"
+
+
+def test_nothing_of_the_report_is_cut_off_in_the_narrowest_panel(
+    show: Show, widget: LandmarkerWidget, viewer: Viewer, project_2d: Project
+) -> None:
+    project_2d.save_annotations(project_2d.cases[0].id, project_2d.annotations(project_2d.cases[0].id), "bo")
+    show(project_2d)
+    panel, window = widget.report, viewer.window._qt_window
+    dock = next(one for one in window.findChildren(QDockWidget) if one.isAncestorOf(widget))
+    window.resizeDocks([dock], [100], Qt.Orientation.Horizontal)
+    QApplication.processEvents()
+    assert panel.raters.isVisible()
+    assert panel.widget().width() == panel.viewport().width()
+    for table in (panel.table, panel.results.points):
+        right = table.mapTo(panel.viewport(), QPoint(table.width(), 0)).x()
+        assert right <= panel.viewport().width()
+    assert panel.table.horizontalScrollBar().maximum() > 0
+    assert panel.table.horizontalScrollBar().isVisible()
+
+
+def test_a_long_name_leaves_room_for_the_numbers(qtbot: QtBot) -> None:
+    name = "the_most_anterior_midpoint_of_the_anterior_nasal_spine_of_the_maxilla"
+    truth = LandmarkSet.from_points({name: (5.0, 5.0)}, Grid((20, 20)))
+    found = LandmarkSet.from_points({name: (5.0, 8.0)}, Grid((20, 20)), status=LandmarkStatus.PREDICTED)
+    table = ErrorTable()
+    qtbot.addWidget(table)
+    table.resize(360, 200)
+    table.show_evaluation(evaluate([CaseResult("c", truth, found)], model="m", split="test"))
+    table.show()
+    for width in (360, 500):
+        table.resize(width, table.height())
+        QApplication.processEvents()
+        assert table.columnWidth(0) == round(0.4 * table.viewport().width())
+        assert table.columnViewportPosition(3) < table.viewport().width(), "the mean is in sight"
+    assert table.item(1, 0).toolTip() == name
 
 
 def test_errors_are_sorted_with_points_that_were_not_found_first(show: Show, project_2d: Project) -> None:

@@ -295,7 +295,7 @@ def test_a_disk_that_fails_is_said_and_the_editor_stays(
     def fail(*_: object, **__: object) -> None:
         raise ProjectError("The disk is full.")
 
-    monkeypatch.setattr(session, "change_schema", fail)
+    monkeypatch.setattr(session, "changing_schema", fail)
     choose(editor, 2)
     type_name(editor, "Me")
     click(editor.save)

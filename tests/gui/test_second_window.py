@@ -1,4 +1,4 @@
-"""Training and reports where another window has the project, or where not all is saved: neither begins."""
+"""Work on the files where another window has the project, or where not all is saved: none of it begins."""
 
 from __future__ import annotations
 
@@ -41,6 +41,8 @@ ACTS: dict[str, Callable[[LandmarkerWidget], None]] = {
     "resume": lambda window: window.train.resume_training(),
     "discard": lambda window: window.train.discard_cut_off(),
     "report": lambda window: window.report.make_report(),
+    "calibrate": lambda window: window.predict.regions.keeping.recalibrate(),
+    "model": lambda window: window.predict.opener.open_model(window.session.project.root.parent / "model"),
 }
 
 
@@ -48,7 +50,7 @@ def nothing_began(window: LandmarkerWidget) -> bool:
     """Whether the project is as it was."""
     root = window.session.project.root
     assert TrainingProcess.active() is None
-    assert window.report.task is None
+    assert (window.report.task, window.predict.regions.keeping.task, window.predict.opener.task) == (None, None, None)
     return (root / "runs" / "auto-7").exists() and not [p for p in ("predictions", "reports") if (root / p).exists()]
 
 
@@ -80,7 +82,7 @@ def test_nothing_begins_in_a_window_that_only_looks(window: LandmarkerWidget, to
     other.close_project()
 
 
-@pytest.mark.parametrize("act", ["start", "resume", "report"])
+@pytest.mark.parametrize("act", ["start", "resume", "report", "calibrate", "model"])
 def test_nothing_begins_with_files_older_than_the_screen(
     window: LandmarkerWidget, monkeypatch: pytest.MonkeyPatch, told: list[str], act: str
 ) -> None:

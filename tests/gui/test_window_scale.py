@@ -103,29 +103,32 @@ def test_points_look_as_if_they_had_been_drawn_anew(full: Canvas) -> None:
     session.remove(NAMES[5])
     session.place((100, 100))
     session.set_current(NAMES[0])
+    names = full.widget.canvas.names.texts.layer
     kept = {
         "data": points.data.copy(),
         "size": points.size.copy(),
         "face": points.face_color.copy(),
         "border": points.border_color.copy(),
         "width": points.border_width.copy(),
-        "ink": np.broadcast_to(points.text.color.array, (len(points.data), 4)).copy(),
+        "ink": np.broadcast_to(names.text.color.array, (len(points.data), 4)).copy(),
+        "at": names.data.copy(),
     }
-    symbols, written = [str(one) for one in points.symbol], list(points.text.values)
+    symbols, written = [str(one) for one in points.symbol], list(names.text.values)
     session.open_case(session.next_ids()[0])
     session.previous_case()
     session.set_current(NAMES[0])
-    anew = full.widget.layers.points
+    anew, again = full.widget.layers.points, full.widget.canvas.names.texts.layer
     for name, array in (
         ("data", anew.data),
         ("size", anew.size),
         ("face", anew.face_color),
         ("border", anew.border_color),
         ("width", anew.border_width),
-        ("ink", anew.text.color.array),
+        ("ink", again.text.color.array),
+        ("at", again.data),
     ):
         np.testing.assert_allclose(kept[name], array, err_msg=name)
-    assert ([str(one) for one in anew.symbol], list(anew.text.values)) == (symbols, written)
+    assert ([str(one) for one in anew.symbol], list(again.text.values)) == (symbols, written)
     assert symbols.count("square") == 1
     assert (kept["border"][:, 0] == 1).sum() == 1, "one was predicted and moved"
 

@@ -15,7 +15,7 @@ from results import on_disk, result, words
 
 from napari_landmarker.engine.errors import LandmarkerError, ProjectError
 from napari_landmarker.engine.io.atomic import this_host
-from napari_landmarker.engine.landmarks import LandmarkSet
+from napari_landmarker.engine.landmarks import LandmarkSet, LandmarkStatus
 from napari_landmarker.engine.project import Project, Split
 from napari_landmarker.state import lock
 from napari_landmarker.state.lock import LOCK_FILE, ProjectLock
@@ -291,6 +291,26 @@ def test_another_raters_landmarks_are_seen_beside_and_follow_the_case(session: S
     assert (session.other, len(failed)) == (None, 1)
     session.close_project()
     assert (session.other_rater, session.rater, session.raters) == (None, "", ())
+
+
+def test_the_points_of_the_model_are_beside_where_a_person_dealt_with_their_landmarks(session: Session) -> None:
+    assert session.beside is None
+    session.show_model()
+    assert session.beside is None, "the model said nothing of this image yet"
+    grid = session.annotations.grid
+    points = {"A": (1, 2), "B": (3, 4)}
+    session.model = "m"
+    session.predictions = LandmarkSet.from_points(points, grid, names=session.names, status=LandmarkStatus.PREDICTED)
+    assert not session.beside.placed.any()
+    session.set_current("A")
+    session.place((5, 5))
+    np.testing.assert_array_equal(session.beside.point("A"), (1, 2))
+    assert session.beside.placed.sum() == 1
+    session.show_rater(None)
+    assert (session.beside, session.beside_model) == (None, False)
+    session.show_model()
+    session.close_project()
+    assert (session.beside, session.beside_model) == (None, False)
 
 
 # ---- what a killed program left behind

@@ -107,6 +107,7 @@ class Evaluation:
         coverage: how often the model's regions contain the true points; None where it promises none.
         uncovered: one sentence why, where ``coverage`` is None; empty where nobody asked.
         left_out: a sentence on images of the split that were left out, as the model had met them; else empty.
+        rater: whose annotations are the truth, where the project has those of several raters; else empty.
     """
 
     model: str
@@ -121,6 +122,7 @@ class Evaluation:
     coverage: CoverageReport | None = None
     uncovered: str = ""
     left_out: str = ""
+    rater: str = ""
 
     @property
     def n_images(self) -> int:
@@ -131,6 +133,12 @@ class Evaluation:
     def ndim(self) -> int:
         """Number of spatial dimensions ``D``."""
         return self.cases[0].truth.grid.ndim
+
+    @property
+    def image_shapes(self) -> tuple[tuple[int, ...], tuple[int, ...]]:
+        """Of the images, along each axis ``(D,)`` the fewest pixels and the most."""
+        shapes = np.asarray([case.truth.grid.shape for case in self.cases])
+        return tuple(map(int, shapes.min(axis=0))), tuple(map(int, shapes.max(axis=0)))
 
     def errors(self, name: str | None = None) -> FloatArray:
         """Errors ``(n,)`` of the true points of one landmark, or of all; NaN where there is no prediction."""
@@ -155,6 +163,7 @@ class Evaluation:
             "unit": self.unit,
             "n_images": self.n_images,
             "physical_scale": self.physical_scale,
+            "image_shapes": [list(shape) for shape in self.image_shapes],
             "radii": list(self.radii),
             "overall": self.overall.to_dict(),
             "landmarks": {name: summary.to_dict() for name, summary in self.landmarks.items()},
@@ -169,13 +178,24 @@ class Evaluation:
             "coverage": None if self.coverage is None else self.coverage.to_dict(),
             "uncovered": self.uncovered,
             "left_out": self.left_out,
+            "rater": self.rater,
             "cases": [case.to_dict() | self._measured(number) for number, case in enumerate(self.cases)],
         }
+
+    def figures(self) -> dict[str, Any]:
+        """`to_dict` without what names images or persons, for a model that may be given away."""
+        return {key: value for key, value in self.to_dict().items() if key not in ("cases", "rater")}
 
     def _measured(self, number: int) -> dict[str, Any]:
         """The measurements of one case, for report.json."""
         cases = {name: score.cases[number] for name, score in self.measurements.items()}
         return {"measurements": {name: {"true": c.true, "predicted": c.predicted} for name, c in cases.items()}}
+
+
+def shapes_text(shapes: Sequence[Sequence[int]]) -> str:
+    """`Evaluation.image_shapes` in words: ``356 x 536 pixels``."""
+    least, most = (" x ".join(map(str, shape)) for shape in shapes)
+    return f"{least} pixels" if least == most else f"{least} to {most} pixels"
 
 
 def radius_key(radius: float) -> str:

@@ -40,9 +40,9 @@ def evaluate_model(
     Cases of the test or the calibration split that the model, or the one that it began with, has met in its training
     are left out, and the evaluation says so; coverage is not counted in cases that its regions were learnt from.
 
-    A model of the project keeps the figures without the names of the cases, as it may be given away; those of several
-    views it does not keep. What a model from elsewhere predicts is not saved where the project has a model of the same
-    name, which it is not to be taken for.
+    A model of the project keeps the figures without the names of cases and raters, as it may be given away; those of
+    several views it does not keep. What a model from elsewhere predicts is not saved where the project has a model of
+    the same name, which it is not to be taken for.
 
     Args:
         project: the project.
@@ -90,10 +90,10 @@ def evaluate_model(
     coverage, uncovered = _judge_regions(predictor, predictions(), confidence, learnt, split)
     evaluation = evaluate(results, model=name, split=split.value, radii=radii, measurements=project.schema.measurements)
     said = " ".join(filter(None, (apart.sentence(split.value), _not_counted(coverage, cases, learnt))))
-    evaluation = replace(evaluation, coverage=coverage, uncovered=uncovered, left_out=said)
+    rater = project.rater if len(project.raters) > 1 else ""
+    evaluation = replace(evaluation, coverage=coverage, uncovered=uncovered, left_out=said, rater=rater)
     if is_own and views == 1:
-        figures = {key: value for key, value in evaluation.to_dict().items() if key != "cases"}
-        write_json(folder / "evaluations" / f"{split.value}.json", figures)
+        write_json(folder / "evaluations" / f"{split.value}.json", evaluation.figures())
     return evaluation
 
 

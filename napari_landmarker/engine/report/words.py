@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from napari_landmarker.engine.metrics import Evaluation, Interval, MeasurementScore
 from napari_landmarker.engine.metrics.bootstrap import LEVEL, MIN_IMAGES
+from napari_landmarker.engine.metrics.evaluation import shapes_text
 
 #: A number and its unit stay on one line.
 SPACE = "\u00a0"
@@ -84,6 +85,8 @@ def cautions(evaluation: Evaluation) -> list[str]:
     """What a reader must know before trusting the numbers."""
     overall = evaluation.overall
     out = []
+    if evaluation.rater:
+        out.append(f"The true points are those of the rater “{evaluation.rater}”, and of nobody else.")
     if evaluation.split == "train":
         out.append(
             "These are images the model was trained on, so the numbers are better than on new images: "
@@ -124,8 +127,8 @@ def cautions(evaluation: Evaluation) -> list[str]:
         )
     if evaluation.unit == "px":
         out.append(
-            "Distances are in pixels of the images: without a physical scale they do not compare with "
-            "millimetres, nor with images of another resolution."
+            f"Distances are in pixels of these images ({shapes_text(evaluation.image_shapes)}): without a physical "
+            "scale they do not compare with millimetres, nor with images of another size."
         )
     return out
 

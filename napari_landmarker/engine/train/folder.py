@@ -75,11 +75,6 @@ class History:
     stranger: str = ""
 
 
-def cases_of_run(path: Path) -> frozenset[str]:
-    """The cases of `history_of`."""
-    return history_of(path).cases
-
-
 def history_of(path: Path) -> History:
     """What the model of a run, or those of the folds of a cross-validation, met.
 

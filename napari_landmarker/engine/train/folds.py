@@ -157,8 +157,7 @@ def _go_on(
         remove_moved([project.runs_dir / name / member.name for member in members])
     else:
         save_ensemble(project.model_path(name), members, info)
-    figures = {key: value for key, value in evaluation.to_dict().items() if key != "cases"}
-    write_json(figures_of(project, name), figures)
+    write_json(figures_of(project, name), evaluation.figures())
     calibrate_trained(project, name, listener, control, folds=not project.annotated_cases(Split.CALIBRATION))
     elapsed = info.minutes * 60
     listener(Finished(name, float("nan") if mean is None else mean, evaluation.unit, False, elapsed))
