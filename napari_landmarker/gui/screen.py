@@ -54,8 +54,9 @@ class Screen:
         if dims.ndisplay == 3:
             up = np.array(camera.up_direction)
             way = np.cross(camera.view_direction, up)
-            below[axes], depth[axes] = -up, camera.view_direction
-            right[axes] = way if camera.handedness.value == "right" else -way
+            last = slice(-len(axes), None)  # of a flat image that is turned in space, which has no axis of depth
+            below[axes], depth[axes] = -up[last], np.array(camera.view_direction)[last]
+            right[axes] = way[last] if camera.handedness.value == "right" else -way[last]
         else:
             vertical, horizontal = (side.value for side in camera.orientation2d)
             below[axes[0]] = 1 if vertical == "down" else -1
