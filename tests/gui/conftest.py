@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -22,6 +23,20 @@ from napari_landmarker.engine.project import Project
 from napari_landmarker.engine.schema import LandmarkSchema
 from napari_landmarker.gui.open import dock
 from napari_landmarker.gui.widget import LandmarkerWidget
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _no_old_garbage() -> Iterator[None]:
+    """What earlier modules left behind is looked at once."""
+    gc.unfreeze()
+    gc.collect()
+    yield
+
+
+@pytest.fixture(autouse=True)
+def _quick_collection(_no_old_garbage: None) -> None:
+    """napari collects garbage whenever a layer goes: it need not look at all that was there before the test."""
+    gc.freeze()
 
 
 @pytest.fixture
