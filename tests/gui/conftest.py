@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import nibabel
@@ -13,8 +14,10 @@ from napari import Viewer
 from napari.components import ViewerModel
 from napari.utils.notifications import notification_manager
 from npe2 import PluginManager
+from one_window import is_open, one_viewer
 from PIL import Image as PillowImage
 from pytestqt.qtbot import QtBot
+from qtpy.QtCore import QCoreApplication, QEvent
 from qtpy.QtWidgets import QApplication
 from window import NAMES, SHAPE_2D, SHAPE_3D, SPACING_3D, Canvas
 
@@ -26,11 +29,10 @@ from napari_landmarker.gui.widget import LandmarkerWidget
 
 
 @pytest.fixture(scope="module", autouse=True)
-def _no_old_garbage() -> Iterator[None]:
+def _no_old_garbage() -> None:
     """What earlier modules left behind is looked at once."""
     gc.unfreeze()
     gc.collect()
-    yield
 
 
 @pytest.fixture(autouse=True)
@@ -39,12 +41,34 @@ def _quick_collection(_no_old_garbage: None) -> None:
     gc.freeze()
 
 
+@pytest.fixture(scope="module")
+def napari_window(qapp: QApplication) -> Iterator[Callable[[], Viewer]]:
+    """A real viewer in a window that is shown, for all tests of a module; a new one where a test has closed it."""
+    shown: list[Viewer] = []
+    with ExitStack() as window:
+
+        def get() -> Viewer:
+            if not shown or not is_open(shown[-1]):
+                window.close()
+                shown.append(window.enter_context(one_viewer()))
+            return shown[-1]
+
+        yield get
+
+
 @pytest.fixture
-def viewer(make_napari_viewer: Callable[..., Viewer]) -> Viewer:
-    """A real viewer in a window that is shown."""
-    viewer = make_napari_viewer(show=True)
-    viewer.window._qt_window.resize(1400, 900)
-    return viewer
+def viewer(napari_window: Callable[[], Viewer]) -> Iterator[Viewer]:
+    """The viewer of the module, as it is at the start."""
+    viewer = napari_window()
+    yield viewer
+    if is_open(viewer):
+        for docked in list(viewer.window.dock_widgets.values()):
+            viewer.window.remove_dock_widget(docked)
+            docked.deleteLater()
+        QApplication.processEvents()
+        QCoreApplication.sendPostedEvents(None, QEvent.Type.DeferredDelete)
+        viewer.layers.clear()
+        viewer.dims.ndisplay = 2
 
 
 @pytest.fixture

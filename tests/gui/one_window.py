@@ -41,25 +41,34 @@ def own_application() -> Iterator[None]:
 
 
 @contextmanager
+def one_viewer() -> Iterator[Viewer]:
+    """A window of napari that is shown; closed at the end."""
+    with own_application():
+        _initialize_plugins.cache_clear()
+        init_qactions.cache_clear()
+        viewer = Viewer(show=True, show_welcome_screen=False)
+        viewer.window._qt_window.resize(1400, 900)
+        try:
+            yield viewer
+        finally:
+            if is_open(viewer):
+                viewer.close()
+            QApplication.processEvents()
+
+
+def is_open(viewer: Viewer) -> bool:
+    """Whether the window of a viewer has not been closed."""
+    return hasattr(viewer.window, "_qt_window")
+
+
+@contextmanager
 def one_window() -> Iterator[Canvas]:
     """A window with the widget docked, and a mouse and keys for its canvas; closed at the end."""
-    with own_application():
-        yield from _window()
-
-
-def _window() -> Iterator[Canvas]:
-    _initialize_plugins.cache_clear()
-    init_qactions.cache_clear()
-    viewer = Viewer(show=True)
-    viewer.window._qt_window.resize(1400, 900)
-    widget = dock(viewer)
-    viewer.window._qt_window.activateWindow()
-    QTest.qWaitForWindowActive(viewer.window._qt_window)
-    try:
+    with one_viewer() as viewer:
+        widget = dock(viewer)
+        viewer.window._qt_window.activateWindow()
+        QTest.qWaitForWindowActive(viewer.window._qt_window)
         yield Canvas(viewer, widget)
-    finally:
-        viewer.close()
-        QApplication.processEvents()
 
 
 def open_fresh(canvas: Canvas, folder: Path, schema: LandmarkSchema, images: list[Path]) -> Canvas:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import csv
 import json
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -50,22 +49,23 @@ def test_the_start_page_offers_three_ways_and_the_other_tabs_say_why_not(widget:
 
 @pytest.mark.parametrize(("case_id", "shown"), [(None, "head_0"), ("head_2", "head_2")])
 def test_the_command_line_opens_the_window_on_a_case(
-    make_napari_viewer: Callable[..., Viewer],
+    viewer: Viewer,
     project_2d: Project,
     monkeypatch: pytest.MonkeyPatch,
     case_id: str | None,
     shown: str,
 ) -> None:
-    made: list[Viewer] = []
+    titles: list[str] = []
 
     def make(title: str) -> Viewer:
-        made.append(make_napari_viewer(title=title, show=True))
-        return made[0]
+        titles.append(title)
+        return viewer
 
     monkeypatch.setattr("napari.Viewer", make)
     monkeypatch.setattr("napari.run", lambda: None)
     open_window(project_2d.root, case_id)
-    assert [layer.name for layer in made[0].layers] == [shown, "Landmarks"]
+    assert titles == ["napari-landmarker"]
+    assert [layer.name for layer in viewer.layers] == [shown, "Landmarks"]
 
 
 def test_open_asks_for_a_folder_and_opens_the_project(
@@ -93,8 +93,7 @@ def test_a_sample_project_opens_with_one_click(
     assert "sample-hippocampus" in told[0]
 
 
-def test_samples_open_in_napari_with_their_landmarks_on_them(make_napari_viewer: Callable[..., Viewer]) -> None:
-    viewer = make_napari_viewer()
+def test_samples_open_in_napari_with_their_landmarks_on_them(viewer: Viewer) -> None:
     for sample in (samples.fundus, samples.hippocampus):
         for data, options, kind in sample():
             getattr(viewer, f"add_{kind}")(data, **options)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -181,8 +180,7 @@ def test_reading_and_writing_loads_no_heavy_library():
 
 
 @pytest.mark.skipif(not MNI.exists(), reason="needs the shared data")
-def test_fiducials_dropped_on_the_head_lie_in_it_and_survive(make_napari_viewer: Callable[..., Viewer], tmp_path):
-    viewer = make_napari_viewer()
+def test_fiducials_dropped_on_the_head_lie_in_it_and_survive(viewer: Viewer, tmp_path: Path) -> None:
     (head,) = viewer.open(str(MNI), plugin="napari-landmarker")
     source = SLICER / "tpl-MNI152NLin2009cAsym_afids.fcsv"
     (layer,) = viewer.open(str(source), plugin=None)
