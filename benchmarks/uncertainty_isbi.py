@@ -10,10 +10,14 @@ The 150 images of ``test1`` judge: how many of their points lie in the regions o
 truth is the mean of both annotators, at 0.25 mm per pixel.
 
 The composition to compare is chosen without ``test1``: the one whose regions are smallest on the calibration images.
+
+A model that knew every place exactly would still need regions, as large as the truth is uncertain: the last line says
+how large.
 """
 
 from __future__ import annotations
 
+import csv
 import json
 import tempfile
 from argparse import Namespace
@@ -26,7 +30,7 @@ from typing import Any
 
 import numpy as np
 from accuracy import Benchmark, options, train, train_ensemble
-from accuracy_isbi import DATA, read_set
+from accuracy_isbi import DATA, SPACING_MM, read_set
 from rich.console import Console
 from rich.table import Table
 
@@ -158,6 +162,26 @@ def _judged(found: np.ndarray, calibration_size: float) -> Judged:
     return Judged(float(inside.mean()), float(size.mean()), float(np.median(size)), float(ranks), calibration_size)
 
 
+def annotators(folder: Path) -> float:
+    """Mean size in mm² of regions that hold nothing but what the truth of ``test1`` is wrong by at random.
+
+    The truth is the mean of two annotators. If they err alike and apart from each other, it is wrong by half of what
+    they differ by, less what all differences at a landmark have in common. The regions are those of the Mahalanobis
+    distance with typical errors, pooled: ellipses that know this scatter of each landmark.
+    """
+    half: dict[str, list[list[float]]] = {}
+    with (folder / "landmarks.csv").open(newline="", encoding="utf-8") as file:
+        for row in csv.DictReader(file):
+            if row["split"] == "test1":
+                apart = [float(row[f"senior_{axis}"]) - float(row[f"junior_{axis}"]) for axis in ("y", "x")]
+                half.setdefault(row["landmark"], []).append([SPACING_MM * one / 2 for one in apart])
+    errors = np.array(list(half.values()))
+    errors -= errors.mean(axis=1, keepdims=True)
+    scatter = np.einsum("lni,lnj->lij", errors, errors) / (errors.shape[1] - 1)
+    distances = np.einsum("lni,lij,lnj->ln", errors, np.linalg.inv(scatter), errors)
+    return float(np.pi * np.quantile(distances, CONFIDENCE) * np.sqrt(np.linalg.det(scatter)).mean())
+
+
 def show(judged: dict[str, Judged], given: Namespace) -> None:
     """Print the figures, and write them where that is asked for."""
     images = "150 images of a cross-validation" if given.folds else "40 images"
@@ -175,6 +199,7 @@ def show(judged: dict[str, Judged], given: Namespace) -> None:
     print(
         f"in regions of {judged[best].mean_size:.1f} mm² on average (published on another split: 12.1 mm² at 94.6 %)."
     )
+    print(f"What the two annotators differ by at random needs {annotators(given.data):.1f} mm² alone.")
     if given.json is not None:
         given.json.write_text(json.dumps({name: vars(own) for name, own in judged.items()}, indent=2), encoding="utf-8")
 
