@@ -13,19 +13,31 @@ from napari_landmarker.gui import overlay
 from napari_landmarker.gui.drawn_once import drawn_once
 from napari_landmarker.gui.looks import TEXT_SIZE, layer_geometry
 
+#: Rows of the layer are added so many at a time: other texts in the rows that are there are much cheaper than new rows.
+_ROWS = 8
+
 
 class ValueLabels:
     """Texts under the points. The layer is made with the first text, hidden when there is none, and takes no edits.
+
+    Rows of the layer that no text needs any more stay, and are blank.
 
     Args:
         viewer: napari's viewer.
         name: of the layer.
         kind: what the layer's metadata call it.
+
+    Attributes:
+        layer: napari's, if it was made.
+        written: the texts, as long as they are shown.
+        places: of their middles, in index coordinates, ``(N, D)``.
     """
 
     def __init__(self, viewer: Viewer, name: str, kind: str) -> None:
         self.viewer = viewer
         self.layer: Points | None = None
+        self.written: tuple[str, ...] = ()
+        self.places: FloatArray = np.empty((0, 0))
         self._name, self._kind = name, kind
         self._grid: Grid | None = None
 
@@ -46,12 +58,16 @@ class ValueLabels:
             self._add(grid)
         layer = self.layer
         assert layer is not None
+        self.written, self.places = tuple(texts), places
+        blank = max(len(layer.data), -(-len(texts) // _ROWS) * _ROWS) - len(texts)
+        texts = [*texts, *[" "] * blank]
+        places, colors = (np.concatenate([rows, rows[:1].repeat(blank, axis=0)]) for rows in (places, colors))
         overlay.set_visible(layer, True)  # first: what is hidden is not sliced, and then has texts for other rows
         if grid != self._grid:
             overlay.lay_on(layer, grid)
             self._grid = grid
         with drawn_once(layer):
-            if layer.data.shape == places.shape:
+            if len(layer.data) == len(places):
                 layer.data[...] = places
             else:
                 layer.data = places
@@ -65,6 +81,7 @@ class ValueLabels:
 
     def hide(self) -> None:
         """Write nothing."""
+        self.written = ()
         overlay.set_visible(self.layer, False)
 
     def remove(self) -> None:

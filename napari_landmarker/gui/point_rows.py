@@ -79,12 +79,14 @@ class PointRows:
         """Have rows of other landmarks."""
         layer, self.names = self.layer, names
         self._colors, self._symbols = [], []
+        visible, layer.visible = layer.visible, False  # what is hidden is not sliced anew by each setter of napari
         layer.data = points
         layer.features["name"] = np.array(names, dtype=object)
         if layer.size.dtype != np.float64:  # napari's own first sizes are whole numbers, and their array takes no other
             layer.size = layer.size.astype(np.float64)
         if layer.border_width.dtype != np.float64:
             layer.border_width = layer.border_width.astype(np.float64)
+        layer.visible = visible
 
     def _style(self, shown: LandmarkSet, rows: npt.NDArray[np.intp], colors: list[str]) -> None:
         """Colours and shapes; of the faces only what is new, as they may show confidences meanwhile."""

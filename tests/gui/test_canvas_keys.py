@@ -301,7 +301,6 @@ def test_keys_work_whichever_of_our_layers_or_the_panel_has_them(
     assert session.locked(session.current)
 
 
-@pytest.mark.filterwarnings("ignore:Conversion from CIE-L")  # of napari's own colours of labels
 def test_keys_are_left_to_a_layer_that_is_not_ours(flat: Canvas) -> None:
     labels = flat.viewer.add_labels(np.zeros((120, 160), np.uint8))
     flat.key(K.Key_G)

@@ -103,8 +103,12 @@ def cells(canvas: Canvas, name: str) -> tuple[str, str, str]:
 
 def texts(canvas: Canvas) -> list[str]:
     """What is written on the image beside landmarks' names."""
-    layer = canvas.widget.canvas.actions.measures.values.layer
-    return [] if layer is None or not layer.visible else list(layer.features["written"])
+    values = canvas.widget.canvas.actions.measures.values
+    assert values.layer is None or values.layer.visible == bool(values.written)
+    drawn = [] if not values.written else list(values.layer.features["written"])
+    assert drawn[: len(values.written)] == list(values.written)
+    assert set(drawn[len(values.written) :]) <= {" "}
+    return list(values.written)
 
 
 def segments(canvas: Canvas) -> np.ndarray:

@@ -60,12 +60,12 @@ def solid(window: Canvas, tmp_path: Path, images_3d: list[Path]) -> Canvas:
 
 def written(canvas: Canvas) -> dict[str, np.ndarray]:
     """Left, top, right and bottom of each name on the canvas, in its pixels."""
-    layers, texts = canvas.widget.layers, canvas.widget.canvas.names.texts.layer
+    layers, texts = canvas.widget.layers, canvas.widget.canvas.names.texts
     screen = Screen.of(canvas.viewer, layers.points)
-    middles = screen.to_px(np.asarray(texts.data)) - screen.bounds[:2]
+    middles = screen.to_px(texts.places) - screen.bounds[:2]
     half = text_sizes(layers.names) / 2
     boxes = np.concatenate([middles - half, middles + half], axis=1)
-    return {name: box for name, box, text in zip(layers.names, boxes, texts.text.values, strict=True) if text == name}
+    return {name: box for name, box, text in zip(layers.names, boxes, texts.written, strict=True) if text == name}
 
 
 def meet(first: np.ndarray, second: np.ndarray) -> bool:
@@ -151,8 +151,9 @@ def test_names_of_a_slice_do_not_mind_those_of_the_next(solid: Canvas) -> None:
     sides = solid.widget.canvas.names.sides
     assert sides["gonion"] == 0, "alone on its slice it stands to the right"
     assert len({sides[name] for name in NAMES[:3]}) == 3
-    texts = solid.widget.canvas.names.texts.layer
-    np.testing.assert_allclose(texts.data[:, 0], [4, 4, 4, 5], atol=1e-9)
+    texts = solid.widget.canvas.names.texts
+    np.testing.assert_allclose(texts.places[:, 0], [4, 4, 4, 5], atol=1e-9)
+    np.testing.assert_array_equal(texts.layer.data[:4], texts.places)
 
 
 def test_where_there_is_no_room_the_name_of_the_current_landmark_is_written(window: Canvas, tmp_path: Path) -> None:
@@ -211,7 +212,7 @@ def test_a_value_is_not_written_under_a_point(flat: Canvas) -> None:
     measure.table.choose(("SN",))
     layer = flat.viewer.layers["Measured values"]
     screen = Screen.of(flat.viewer, flat.widget.layers.points)
-    half = text_sizes(list(layer.text.values))[0] / 2
+    half = text_sizes([layer.text.values[0]])[0] / 2
     for zoom in (1, 3):
         flat.viewer.scene.camera.zoom *= zoom
         screen = Screen.of(flat.viewer, flat.widget.layers.points)

@@ -223,7 +223,7 @@ def test_long_names_are_neither_cut_off_nor_all_alike(
     assert table.model().index(0, 0).data(Qt.ItemDataRole.ToolTipRole) == names[0]
     for at in (30, 60):
         canvas.click((at, at))
-    written = list(widget.canvas.names.texts.layer.text.values)
+    written = list(widget.canvas.names.texts.layer.text.values[:2])
     assert written == ["a_very_long_an…_fit_number_0", "a_very_long_an…_fit_number_1"]
     assert list(widget.layers.points.features["name"]) == names
 
