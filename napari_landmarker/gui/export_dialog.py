@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 from pathlib import Path
 
-from qtpy.QtCore import QSize, Qt, Signal
+from qtpy.QtCore import QSize, Signal
 from qtpy.QtWidgets import (
     QCheckBox,
     QDialog,
@@ -29,6 +29,7 @@ from napari_landmarker.gui.close_guard import CloseGuard
 from napari_landmarker.gui.export_words import note_on, told_after
 from napari_landmarker.gui.file_choice import choose_folder, choose_new_file
 from napari_landmarker.gui.format_list import FormatList
+from napari_landmarker.gui.problem_label import ProblemLabel
 from napari_landmarker.gui.scroll_panel import wrapped
 from napari_landmarker.gui.tasks import Job, Task
 from napari_landmarker.state.session import Session
@@ -94,12 +95,10 @@ class ExportDialog(QDialog):
         self.browse.setAutoDefault(False)
         self.browse.clicked.connect(lambda _=False: self._choose_place())
         self.replace = QCheckBox("Replace files that are there already")
-        self.problem = wrapped()
-        self.problem.setTextFormat(Qt.TextFormat.PlainText)
-        self.problem.setStyleSheet("color: #e5484d; font-weight: bold;")
+        self.problem = ProblemLabel()
         self.bar = QProgressBar()
         self.counted = QLabel()
-        for widget in (self.problem, self.bar, self.counted):
+        for widget in (self.bar, self.counted):
             widget.hide()
 
     def _lay_out(self) -> None:
@@ -239,8 +238,7 @@ class ExportDialog(QDialog):
         self.exported.emit(told_after(result, target))
 
     def _failed(self, sentence: str) -> None:
-        self.problem.setText(sentence)
-        self.problem.show()
+        self.problem.say(sentence)
 
     def _finished(self) -> None:
         stopped = self.task is not None and self.task.cancelled

@@ -8,6 +8,7 @@ from qtpy.QtWidgets import QComboBox, QDialog, QDialogButtonBox, QFormLayout, QS
 
 from napari_landmarker.engine.predict.importing import StagedModel
 from napari_landmarker.gui.model_words import expects, judged
+from napari_landmarker.gui.problem_label import ProblemLabel
 from napari_landmarker.gui.scroll_panel import choice, wrapped
 
 _NONE = "not found by this model"
@@ -60,7 +61,7 @@ class ModelDialog(QDialog):
         scroll.setWidget(inside)
         scroll.setWidgetResizable(True)
         layout.addWidget(scroll, 1)
-        self.problem = wrapped()
+        self.problem = ProblemLabel()
         layout.addWidget(self.problem)
         buttons = QDialogButtonBox(QDialogButtonBox.StandardButton.Ok | QDialogButtonBox.StandardButton.Cancel)
         self.add = buttons.button(QDialogButtonBox.StandardButton.Ok)
@@ -81,12 +82,11 @@ class ModelDialog(QDialog):
         chosen = list(self.landmarks.values())
         twice = next((name for name in chosen if chosen.count(name) > 1), None)
         if not chosen:
-            self.problem.setText("None of its landmarks is one of the project: choose at least one.")
+            self.problem.say("None of its landmarks is one of the project: choose at least one.")
         elif twice is not None:
-            self.problem.setText(f"'{twice}' of the model is chosen twice.")
+            self.problem.say(f"'{twice}' of the model is chosen twice.")
         else:
-            self.problem.setText("")
-        self.problem.setVisible(bool(self.problem.text()))
+            self.problem.say("")
         self.add.setEnabled(not self.problem.text())
 
 

@@ -12,7 +12,6 @@ from qtpy.QtWidgets import (
     QDialogButtonBox,
     QFormLayout,
     QHBoxLayout,
-    QLabel,
     QLineEdit,
     QPlainTextEdit,
     QPushButton,
@@ -27,6 +26,7 @@ from napari_landmarker.engine.io.images import distinct_images
 from napari_landmarker.engine.project import Project
 from napari_landmarker.engine.schema import LandmarkSchema
 from napari_landmarker.gui.file_choice import ANNOTATION_KINDS, choose_file, choose_folder
+from napari_landmarker.gui.problem_label import ProblemLabel
 
 
 class ProjectDialog(QDialog):
@@ -69,11 +69,7 @@ class ProjectDialog(QDialog):
             "One number for all directions, or one for each: rows, columns in 2D; slices, rows, columns in 3D.\n"
             "It replaces what the files state. Without it, distances are in pixels where the files state nothing."
         )
-        self.problem = QLabel()
-        self.problem.setWordWrap(True)
-        self.problem.setTextFormat(Qt.TextFormat.PlainText)
-        self.problem.setStyleSheet("color: #e5484d; font-weight: bold;")
-        self.problem.hide()
+        self.problem = ProblemLabel()
         self.images.textChanged.connect(self._suggest_folder)
         self._suggested = ""
         self._lay_out()
@@ -111,8 +107,7 @@ class ProjectDialog(QDialog):
         try:
             self.project = self._make()
         except LandmarkerError as error:
-            self.problem.setText(str(error))
-            self.problem.show()
+            self.problem.say(str(error))
         finally:
             QApplication.restoreOverrideCursor()
         if self.project is not None:
@@ -181,8 +176,7 @@ class ProjectDialog(QDialog):
             self.landmarks.setPlainText("\n".join(parse_schema(str(path)).names))
             self.problem.hide()
         except LandmarkerError as error:
-            self.problem.setText(str(error))
-            self.problem.show()
+            self.problem.say(str(error))
 
 
 def _parse_spacing(text: str, images: list[Path]) -> tuple[float, ...] | None:

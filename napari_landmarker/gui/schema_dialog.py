@@ -19,6 +19,7 @@ from qtpy.QtWidgets import (
 from napari_landmarker.engine.errors import LandmarkerError
 from napari_landmarker.engine.schema import LandmarkSchema
 from napari_landmarker.gui.messages import tell
+from napari_landmarker.gui.problem_label import ProblemLabel
 from napari_landmarker.gui.schema_draft import LandmarkDraft, LineDraft, SchemaDraft
 from napari_landmarker.gui.schema_landmarks import LandmarksPage
 from napari_landmarker.gui.schema_lines import LinesPage
@@ -71,7 +72,7 @@ class SchemaDialog(QDialog):
             page.changed.connect(self._check)
             page.told.connect(self._tell)
         self.tabs.currentChanged.connect(lambda at: self.pages[at].refill())
-        self.said = wrapped()
+        self.said, self.problem = wrapped(), ProblemLabel()
         self.buttons = QDialogButtonBox(QDialogButtonBox.StandardButton.Cancel)
         self.save = self.buttons.addButton("Save", QDialogButtonBox.ButtonRole.AcceptRole)
         self.save.setAutoDefault(False)
@@ -82,6 +83,7 @@ class SchemaDialog(QDialog):
         layout = QVBoxLayout(self)
         layout.addWidget(self.tabs, 1)
         layout.addWidget(self.said)
+        layout.addWidget(self.problem)
         layout.addWidget(self.buttons)
         unit = self.fontMetrics()
         self.resize(unit.averageCharWidth() * 145, unit.height() * 36)
@@ -224,6 +226,6 @@ class SchemaDialog(QDialog):
         page.go_to(problem)
 
     def _tell(self, sentence: str, *, wrong: bool = False) -> None:
-        self.said.setStyleSheet("color: #e5484d; font-weight: bold;" if wrong else "")
-        self.said.setText(sentence)
-        self.said.setVisible(bool(sentence))
+        self.problem.say(sentence if wrong else "")
+        self.said.setText("" if wrong else sentence)
+        self.said.setVisible(bool(self.said.text()))

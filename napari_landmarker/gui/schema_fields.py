@@ -7,11 +7,9 @@ from collections.abc import Sequence
 from qtpy.QtGui import QColor, QIcon, QPixmap
 from qtpy.QtWidgets import QComboBox, QFormLayout, QLabel, QSizePolicy, QVBoxLayout, QWidget
 
+from napari_landmarker.gui.problem_label import ProblemLabel
 from napari_landmarker.gui.schema_draft import Item, LandmarkDraft, SchemaDraft
 from napari_landmarker.gui.schema_problems import Problem
-from napari_landmarker.gui.scroll_panel import wrapped
-
-_WRONG = "color: #e5484d; font-weight: bold;"
 
 
 class Fields(QWidget):
@@ -22,7 +20,7 @@ class Fields(QWidget):
         self.form = QFormLayout(self)
         self.form.setContentsMargins(0, 0, 0, 0)
         self.form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
-        self._wrong: dict[str, QLabel] = {}
+        self._wrong: dict[str, ProblemLabel] = {}
 
     def add(self, label: str, widget: QWidget, name: str = "") -> QLabel:
         """Add a row; ``name`` is what problems call its field. Returns the label."""
@@ -37,9 +35,7 @@ class Fields(QWidget):
         column.setContentsMargins(0, 0, 0, 0)
         column.setSpacing(2)
         column.addWidget(widget)
-        self._wrong[name] = wrapped()
-        self._wrong[name].setStyleSheet(_WRONG)
-        self._wrong[name].hide()
+        self._wrong[name] = ProblemLabel()
         column.addWidget(self._wrong[name])
         self.form.addRow(words, box)
         return words
@@ -53,8 +49,7 @@ class Fields(QWidget):
         """Say what is wrong with an item, each below its field."""
         for name, label in self._wrong.items():
             sentences = [problem.sentence for problem in problems if problem.item is item and problem.field == name]
-            label.setText("\n".join(sentences))
-            label.setVisible(bool(sentences))
+            label.say("\n".join(sentences))
 
 
 class LandmarkChoice(QComboBox):

@@ -15,10 +15,20 @@ from one_window import one_window, open_fresh
 from qtpy.QtCore import QPoint, QRect
 from qtpy.QtGui import QImage
 from qtpy.QtTest import QTest
-from qtpy.QtWidgets import QApplication, QCheckBox, QLabel, QPushButton, QRadioButton, QWidget
+from qtpy.QtWidgets import (
+    QApplication,
+    QCheckBox,
+    QDialog,
+    QLabel,
+    QPushButton,
+    QRadioButton,
+    QVBoxLayout,
+    QWidget,
+)
 from window import Canvas, prediction
 
 from napari_landmarker.engine.schema import LandmarkSchema
+from napari_landmarker.gui.problem_label import ProblemLabel
 from napari_landmarker.gui.row_table import RowTable
 
 SCHEMA = LandmarkSchema.parse(
@@ -117,6 +127,33 @@ def test_every_text_of_the_panel_stands_out_in_both_themes(canvas: Canvas, theme
     finally:
         canvas.viewer.theme = "dark"
         widget.tabs.setCurrentIndex(0)
+
+
+@pytest.mark.parametrize("theme", ["dark", "light"])
+def test_what_is_wrong_is_told_in_a_red_that_can_be_read_in_both_themes(canvas: Canvas, theme: str) -> None:
+    canvas.viewer.theme = theme
+    dialog = QDialog(canvas.widget)
+    try:
+        label = ProblemLabel()
+        QVBoxLayout(dialog).addWidget(label)
+        assert label.isHidden()
+        label.say("The folder of the project is not empty: choose another.")
+        dialog.show()
+        QTest.qWait(30)
+        image = label.grab().toImage()
+        assert contrast(image) >= LEAST_CONTRAST
+        strokes = pixels(image)
+        assert ((strokes[:, 0] - strokes[:, 1:].max(axis=1)) > 0.2).any()
+        before, canvas.viewer.theme = label.styleSheet(), "light" if theme == "dark" else "dark"
+        QTest.qWait(30)
+        assert contrast(label.grab().toImage()) >= LEAST_CONTRAST
+        assert label.styleSheet() != before
+        label.say("")
+        assert label.isHidden()
+    finally:
+        canvas.viewer.theme = "dark"
+        dialog.close()
+        dialog.deleteLater()
 
 
 def test_the_oracle_tells_faint_text_from_strong() -> None:

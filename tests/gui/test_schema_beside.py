@@ -194,8 +194,8 @@ def test_a_change_that_is_cut_off_in_the_middle_of_moving_is_finished_when_the_p
     with monkeypatch.context() as patch:
         patch.setattr("napari_landmarker.engine.io.together.os.replace", once)
         agree(editor)
-        assert "could not be replaced" in editor.said.text()
-        assert session.lock_owner == editor.said.text()
+        assert "could not be replaced" in editor.problem.text()
+        assert session.lock_owner == editor.problem.text()
         assert len(moved) == 1
     root = session.project.root
     opened = Project.open(root)

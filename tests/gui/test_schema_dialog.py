@@ -283,7 +283,7 @@ def test_a_project_without_landmarks_is_refused(editor: SchemaDialog, session: S
     for _ in range(3):
         QTest.keyClick(editor.landmarks.items.rows, K.Key_Delete)
     click(editor.save)
-    assert editor.said.text() == "A project needs at least one landmark: add one."
+    assert editor.problem.text() == "A project needs at least one landmark: add one."
     assert on_disk(session) == SCHEMA
 
 
@@ -299,7 +299,7 @@ def test_a_disk_that_fails_is_said_and_the_editor_stays(
     choose(editor, 2)
     type_name(editor, "Me")
     click(editor.save)
-    assert editor.said.text() == "The disk is full."
+    assert editor.problem.text() == "The disk is full."
     assert editor.isVisible()
 
 
