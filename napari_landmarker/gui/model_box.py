@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from pathlib import Path
+
 from qtpy.QtWidgets import QVBoxLayout, QWidget
 
 from napari_landmarker.engine.errors import LandmarkerError
-from napari_landmarker.engine.predict.usable import usable_models
+from napari_landmarker.engine.predict.usable import models_to_map, usable_models
 from napari_landmarker.gui.links import follow
 from napari_landmarker.gui.model_words import expects, judged
 from napari_landmarker.gui.scroll_panel import breakable, choice, wrapped
@@ -17,12 +20,16 @@ class ModelBox(QWidget):
 
     Args:
         session: what is open.
+        open_model: takes in a model of which a person must say first what its landmarks are; without it, none is shown.
         parent: as in Qt.
     """
 
-    def __init__(self, session: Session, parent: QWidget | None = None) -> None:
+    def __init__(
+        self, session: Session, open_model: Callable[[Path], None] | None = None, parent: QWidget | None = None
+    ) -> None:
         super().__init__(parent)
         self.session = session
+        self._open_model = open_model
         self.combo = choice()
         self.combo.setToolTip("The model that predicts and is judged. New models come from the Train tab.")
         self.combo.activated.connect(self._chosen)
@@ -44,23 +51,32 @@ class ModelBox(QWidget):
         self.combo.clear()
         for name in models:
             self.combo.addItem(name if name in own else f"{name} (comes with the program)", name)
-        if not models:
+        if project is not None and self._open_model is not None:
+            for name, folder in models_to_map(project).items():
+                self.combo.addItem(f"{name} (comes with the program): say what its landmarks are…", folder)
+        self.combo.setEnabled(self.combo.count() > 0)
+        if self.combo.count() == 0:
             self.combo.addItem("no model yet")
-        self.combo.setEnabled(bool(models))
         self._shown = None
         self._show_active()
 
     def _show_active(self) -> None:
         model = self.session.model
-        none = -1 if self.combo.isEnabled() else 0
+        none = -1 if self.combo.isEnabledTo(self) else 0
         self.combo.setCurrentIndex(none if model is None else self.combo.findData(model))
         if self._shown != (model or ""):
             self._shown = model or ""
             self.about.setText(self._about(model))
 
     def _chosen(self, row: int) -> None:
+        chosen = self.combo.itemData(row)
+        if isinstance(chosen, Path):
+            self._show_active()
+            if self._open_model is not None:
+                self._open_model(chosen)
+            return
         try:
-            self.session.set_model(self.combo.itemData(row))
+            self.session.set_model(chosen)
         except LandmarkerError as error:
             self.session.failed.emit(str(error))
             self._show_active()
@@ -73,7 +89,8 @@ class ModelBox(QWidget):
         if project is None:
             return "Open or create a project first."
         if model is None:
-            return "Train a model first (tab Train)."
+            others = " or choose one above and say what its landmarks are" if self.combo.isEnabledTo(self) else ""
+            return f"Train a model first (tab Train){others}."
         try:
             folder = project.find_model(model)
             info = read_info(folder)

@@ -72,9 +72,9 @@ class PredictPanel(ScrollPanel):
 
     def _make_model(self) -> QWidget:
         box = QGroupBox("Model")
-        self.models = ModelBox(self.session)
-        layout = QVBoxLayout(box)
         self.opener = ModelOpener(self.session)
+        self.models = ModelBox(self.session, self.opener.open_model)
+        layout = QVBoxLayout(box)
         layout.addWidget(self.models)
         layout.addWidget(self.opener)
         return box

@@ -15,8 +15,9 @@ from napari_landmarker.engine.errors import LandmarkerError, ProjectError
 from napari_landmarker.engine.geometry import Grid
 from napari_landmarker.engine.model_folders import named_model, shipped_models
 from napari_landmarker.engine.predict import evaluate_model, read_info
-from napari_landmarker.engine.predict.usable import default_model, usable_models
+from napari_landmarker.engine.predict.usable import default_model, models_to_map, usable_models
 from napari_landmarker.engine.project import Split
+from napari_landmarker.engine.project_changes import change_schema
 from napari_landmarker.engine.schema import LandmarkSchema
 
 FLAT, VOLUME = Grid((64, 80)), Grid((16, 32, 32), (1.0, 1.0, 1.0))
@@ -72,14 +73,26 @@ def test_one_of_other_landmarks_one_that_is_damaged_and_one_of_the_projects_name
     other, _ = make_project(tmp_path / "o", count=4)
     renamed = other.root / "project.json"
     renamed.write_text(renamed.read_text().replace('"bright"', '"left"').replace('"dark"', '"right"'))
-    assert usable_models(type(other).open(other.root)) == ()
+    other = type(other).open(other.root)
+    assert usable_models(other) == ()
+    assert default_model(other) is None
+    assert models_to_map(other) == {"blobs": shipped / "blobs"}
     project, _ = make_project(tmp_path / "p", count=4)
     own = untrained(project.model_path("blobs"), project.schema, FLAT)
     assert usable_models(project) == ("blobs",)
+    assert models_to_map(project) == {}
     assert project.find_model("blobs") == own
     shutil.rmtree(own)
     (shipped / "blobs" / "configs" / "landmarker.json").write_text("{}")
     assert usable_models(project) == ()
+
+
+def test_one_that_finds_only_some_landmarks_is_not_used_before_a_person_said_what_they_are(shipped, tmp_path):
+    project, _ = make_project(tmp_path / "p", count=4)
+    change_schema(project, LandmarkSchema.from_names([*project.schema.names, "one more"]))
+    assert usable_models(project) == ()
+    assert default_model(project) is None
+    assert models_to_map(project) == {"blobs": shipped / "blobs"}
 
 
 def test_images_that_are_gone_do_not_keep_a_project_from_being_opened(shipped, tmp_path):

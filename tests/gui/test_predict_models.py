@@ -118,6 +118,7 @@ def test_a_model_for_volumes_is_refused_for_photographs(
     make_model(project_3d, "volumes")
     widget.session.open_project(project_2d)
     opener = widget.predict.opener
+    opener.ask = lambda *_: pytest.fail("It is asked which landmarks belong together.")
     opener.open_model(project_3d.model_path("volumes"))
     qtbot.waitUntil(lambda: opener.task is None, timeout=60_000)
     assert told == ["The model 'volumes' is for 3D images, and those of this project are 2D: choose another model."]

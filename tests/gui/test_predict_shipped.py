@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import shutil
 from pathlib import Path
 
 import pytest
 from plain_model import untrained
 from pytestqt.qtbot import QtBot
 from qtpy.QtCore import QPoint, Qt
+from qtpy.QtWidgets import QWidget
 from window import NAMES
 
 from napari_landmarker.engine import model_folders
@@ -15,18 +17,21 @@ from napari_landmarker.engine.datasets import SAMPLES, sample_project
 from napari_landmarker.engine.landmarks import LandmarkStatus
 from napari_landmarker.engine.model_folders import SHIPPED_DIR
 from napari_landmarker.engine.predict.bundle import read_info
+from napari_landmarker.engine.predict.importing import StagedModel
 from napari_landmarker.engine.project import Project
 from napari_landmarker.engine.schema import LandmarkSchema
+from napari_landmarker.gui.model_dialog import ModelDialog
 from napari_landmarker.gui.model_words import judged
 from napari_landmarker.gui.widget import LandmarkerWidget
 
 
 @pytest.fixture
 def shipped(tmp_path: Path, project_2d: Project, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Two models for flat images: one that knows two landmarks of the project, and one that knows none."""
+    """Three models for flat images: one that knows all landmarks of the project, one that knows some, and one none."""
     folder = tmp_path / "shipped"
     grid = project_2d.geometry(project_2d.cases[0].id).grid
-    untrained(folder / "heads", LandmarkSchema.from_names([*NAMES[:2], "elbow"]), grid)
+    untrained(folder / "heads", LandmarkSchema.from_names([*NAMES, "elbow"]), grid)
+    untrained(folder / "faces", LandmarkSchema.from_names([*NAMES[:2], "chin"]), grid)
     untrained(folder / "hands", LandmarkSchema.from_names(["thumb"]), grid)
     monkeypatch.setattr(model_folders, "SHIPPED_DIR", folder)
     return folder
@@ -39,21 +44,52 @@ def test_predict_with_a_shipped_model_before_any_training(
     session.open_project(project_2d)
     widget.tabs.setCurrentWidget(panel)
     combo = panel.models.combo
-    assert [combo.itemText(row) for row in range(combo.count())] == ["heads (comes with the program)"]
-    assert combo.currentIndex() == 0
-    known = panel.models.about.text().replace("\u200b", "")
-    assert known.startswith(f"Finds {NAMES[0]}, {NAMES[1]} of this project. Learnt from 2 images")
+    assert combo.itemText(0) == combo.currentText() == "heads (comes with the program)"
+    assert panel.models.about.text().startswith("Finds all landmarks of this project. Learnt from 2 images")
     qtbot.mouseClick(panel.one, Qt.MouseButton.LeftButton, pos=QPoint(5, 5))
     qtbot.waitUntil(lambda: panel.task is None, timeout=60_000)
     assert told == []
     case_id = str(session.case_id)
     saved = project_2d.predictions(case_id, "heads")
     assert saved is not None
-    assert [saved.status_of(name) for name in NAMES] == [
-        *[LandmarkStatus.PREDICTED] * 2,
-        *[LandmarkStatus.UNPLACED] * (len(NAMES) - 2),
-    ]
+    assert [saved.status_of(name) for name in NAMES] == [LandmarkStatus.PREDICTED] * len(NAMES)
     assert widget.report.make.isEnabled()
+
+
+def test_a_shipped_model_that_shares_some_names_predicts_only_after_a_person_said_what_its_landmarks_are(
+    widget: LandmarkerWidget, project_2d: Project, shipped: Path, qtbot: QtBot, told: list[str]
+) -> None:
+    """The same word may mean another place in another anatomy."""
+    shutil.rmtree(shipped / "heads")
+    session, panel = widget.session, widget.predict
+    session.open_project(project_2d)
+    widget.tabs.setCurrentWidget(panel)
+    combo, asked = panel.models.combo, []
+    assert session.model is None
+    assert not panel.one.isEnabled()
+    assert [combo.itemText(row).split(" ")[0] for row in range(combo.count())] == ["faces", "hands"]
+    assert combo.currentIndex() == -1
+    assert panel.models.about.text().endswith("choose one above and say what its landmarks are.")
+
+    def ask(staged: StagedModel, names: tuple[str, ...], known: bool, parent: QWidget) -> dict[str, str] | None:
+        dialog = ModelDialog(staged, names, known, parent)
+        asked.append(dialog.landmarks)
+        dialog.choices[NAMES[2]].setCurrentIndex(dialog.choices[NAMES[2]].findData("chin"))
+        return None if len(asked) == 1 else dialog.landmarks
+
+    panel.opener.ask = ask
+    for _ in range(2):
+        combo.setCurrentIndex(0)
+        combo.activated.emit(0)
+        qtbot.waitUntil(lambda: panel.opener.task is None, timeout=60_000)
+        assert combo.currentIndex() == (-1 if len(asked) == 1 else 0)
+    assert asked == [{name: name for name in NAMES[:2]}] * 2
+    assert session.model == "faces"
+    assert combo.itemText(0) == "faces"
+    assert set(read_info(project_2d.model_path("faces")).names) == set(NAMES)
+    assert read_info(shipped / "faces").names == (*NAMES[:2], "chin")
+    assert [combo.itemText(row).split(" ")[0] for row in range(combo.count())] == ["faces", "hands"]
+    assert widget.report.models.combo.count() == 1
 
 
 def test_the_sample_has_regions_from_its_first_prediction_on(

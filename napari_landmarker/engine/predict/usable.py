@@ -1,4 +1,4 @@
-"""Which models can predict in a project: its own, and those that come with the program and know its landmarks."""
+"""Which models can predict in a project: its own, and those that come with the program and know all its landmarks."""
 
 from __future__ import annotations
 
@@ -14,10 +14,19 @@ def usable_models(project: Project) -> tuple[str, ...]:
     """Names of the models that can predict in a project, which `Project.find_model` finds.
 
     Its own come first, oldest first. A model that comes with the program is named if it is for images of as many
-    dimensions and has a landmark in common with the project, unless a model of the project has the same name.
+    dimensions and finds every landmark of the project, unless a model of the project has the same name. One that shares
+    only some names may mean something else by them: see `models_to_map`.
     """
-    own = project.models
-    return (*own, *(name for name, folder in shipped_models().items() if name not in own and _fits(folder, project)))
+    return (*project.models, *_shipped(project, whole=True))
+
+
+def models_to_map(project: Project) -> dict[str, Path]:
+    """Folders of the models that come with the program and could predict once a person says what their landmarks are.
+
+    They are for images of as many dimensions, and find some of the project's landmarks or none by name; `stage_model`
+    and `adopt_model` take one into the project.
+    """
+    return _shipped(project, whole=False)
 
 
 def default_model(project: Project) -> str | None:
@@ -26,13 +35,18 @@ def default_model(project: Project) -> str | None:
     return own[-1] if own else next(iter(usable_models(project)), None)
 
 
-def _fits(folder: Path, project: Project) -> bool:
-    """Whether a model that comes with the program can be of use; one that cannot be read is not."""
-    try:
-        info = read_info(folder)
-    except ModelError:
-        return False
-    return bool(set(info.names) & set(project.schema.names)) and _ndim(project) == info.ndim
+def _shipped(project: Project, *, whole: bool) -> dict[str, Path]:
+    """Models that come with the program, for images like the project's, and whether they find all its landmarks."""
+    found: dict[str, Path] = {}
+    for name, folder in shipped_models().items():
+        try:
+            info = read_info(folder)
+        except ModelError:  # damaged
+            continue
+        knows = set(project.schema.names) <= set(info.names)
+        if name not in project.models and knows is whole and _ndim(project) == info.ndim:
+            found[name] = folder
+    return found
 
 
 def _ndim(project: Project) -> int | None:
