@@ -72,6 +72,7 @@ class CaseLayers:
         session.case_changed.connect(self._show_case)
         session.landmarks_changed.connect(self._on_landmarks)
         session.current_changed.connect(self._size)
+        session.travelled.connect(self._look_at)
         viewer.scene.camera.events.zoom.connect(self._size)
 
     def close(self) -> None:
@@ -79,6 +80,7 @@ class CaseLayers:
         self.session.case_changed.disconnect(self._show_case)
         self.session.landmarks_changed.disconnect(self._on_landmarks)
         self.session.current_changed.disconnect(self._size)
+        self.session.travelled.disconnect(self._look_at)
         self.viewer.scene.camera.events.zoom.disconnect(self._size)
         self._clear()
 
@@ -155,11 +157,8 @@ class CaseLayers:
     def bring_into_view(self, name: str) -> None:
         """Go to the slice of a landmark, and centre on it where it lies outside of what is seen."""
         shown = self.session.shown
-        if self.points is None or shown is None or not shown.status_of(name).has_point:
-            return
-        self.go_to(shown.point(name))
-        self._centre_on(np.asarray(self.points.data_to_world(shown.point(name))))
-        self.shown_in_view.emit(name)
+        if shown is not None and shown.status_of(name).has_point:
+            self._look_at(name, shown.point(name))
 
     # ---- drawing
 
@@ -221,6 +220,14 @@ class CaseLayers:
         return np.asarray(np.array(factors) * self.size_px / pixel)
 
     # ---- inside
+
+    def _look_at(self, name: str, index: FloatArray) -> None:
+        """Bring a place ``(D,)`` into view, at which a landmark is, or was before an undo."""
+        if self.points is not None:
+            self.go_to(index)
+            self._centre_on(np.asarray(self.points.data_to_world(index)))
+            if name in self.names:
+                self.shown_in_view.emit(name)
 
     def _text_switched(self, event: Any) -> None:
         """The layer's own switch for its texts was used, in napari's controls."""

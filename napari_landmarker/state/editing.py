@@ -123,7 +123,10 @@ class SessionEditing(SessionCore):
         return sentence is not None
 
     def _travel(self, step: Step | None, note: Callable[[], None]) -> None:
-        """Apply a step of the history, in sight: a step of one other case opens that case first."""
+        """Apply a step of the history, in sight: a step of one other case opens that case first.
+
+        Where it changed one landmark, its place is told, so that a person sees what happened.
+        """
         if step is None or self._refuses_all():
             return
         cases = {edit.case_id for edit in step}
@@ -132,8 +135,15 @@ class SessionEditing(SessionCore):
         self._apply(step)
         note()
         self._tell(step)
-        changed = [name for edit in step if edit.case_id == self.case_id for name in edit.names]
-        self._step_from(changed[0] if changed else self.current)
+        changed = [(name, edit) for edit in step if edit.case_id == self.case_id for name in edit.names]
+        self._step_from(changed[0][0] if changed else self.current)
+        if len(changed) == 1:
+            name, edit = changed[0]
+            place = edit.place_of(name)
+            if place is None and self.shown is not None and self.shown.status_of(name).has_point:
+                place = self.shown.point(name)
+            if place is not None:
+                self.travelled.emit(name, place)
 
     def _apply(self, step: Step) -> None:
         """Change annotations and hidden predictions, and save; nothing changes if a case cannot be read."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
+from napari_landmarker.engine.geometry import FloatArray
 from napari_landmarker.engine.landmarks import LandmarkSet
 
 
@@ -55,6 +56,13 @@ class Edit:
     def changes_something(self) -> bool:
         """Whether anything differs afterwards."""
         return self.before != self.after or bool(self.hides or self.reveals)
+
+    def place_of(self, name: str) -> FloatArray | None:
+        """Where a landmark of this edit is afterwards, or was before, ``(D,)``; None where it is and was nowhere."""
+        for landmarks in (self.after, self.before):
+            if landmarks.status_of(name).has_point:
+                return landmarks.point(name)
+        return None
 
     def applied_to(self, landmarks: LandmarkSet) -> LandmarkSet:
         """The set with this edit's landmarks as they become; all others stay as they are.

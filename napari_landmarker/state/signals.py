@@ -17,6 +17,7 @@ class SessionSignals:
         progress_changed: these cases have another split or count of landmarks done.
         case_changed: another case, or none, is open; annotations, predictions and heatmaps are its own.
         landmarks_changed: these landmarks of the open case look different now, or are locked or no longer locked.
+        travelled: an undo or redo changed this one landmark of the open case, which is or was at ``(D,)``.
         current_changed: another landmark is to be placed next; ``""`` for none.
         mode_changed: a click does something else.
         predictions_changed: another active model, or its points of the open case changed.
@@ -40,6 +41,7 @@ class SessionSignals:
     progress_changed = Signal(tuple)
     case_changed = Signal()
     landmarks_changed = Signal(tuple)
+    travelled = Signal(str, object)
     current_changed = Signal(str)
     mode_changed = Signal(LabelMode)
     predictions_changed = Signal()

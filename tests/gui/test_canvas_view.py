@@ -10,6 +10,7 @@ import pytest
 from one_window import one_window, open_fresh
 from PIL import Image as PillowImage
 from qtpy.QtCore import QEvent, Qt
+from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QApplication
 from window import NAMES, SPACING_3D, Canvas
 
@@ -79,6 +80,34 @@ def test_every_state_has_an_icon_of_its_own_without_its_colour(qapp: QApplicatio
     icons |= {pixels(status, True) for status in (LandmarkStatus.CONFIRMED, LandmarkStatus.EDITED)}
     assert len(icons) == 7
     assert not lock_icon("#ffffff").isNull()
+
+
+# ---- undo
+
+
+def test_undo_and_redo_go_to_the_slice_of_what_they_change(solid: Canvas) -> None:
+    session, dims = solid.widget.session, solid.viewer.dims
+    dims.set_current_step(0, 2)
+    QApplication.processEvents()
+    solid.click((2, 20, 30))
+    for step, placed in ((solid.undo, False), (solid.redo, True)):
+        dims.set_current_step(0, 6)
+        step()
+        assert session.shown.status_of("nasion").has_point is placed
+        assert dims.current_step[0] == 2
+
+
+def test_undo_brings_into_view_what_it_changes(flat: Canvas) -> None:
+    camera = flat.viewer.scene.camera
+    flat.click((30, 30))
+    flat.send(QEvent.Type.MouseMove, flat.pixel((30, 30)), held=False)
+    QTest.keyClick(flat.native, Qt.Key.Key_Delete)
+    assert not flat.widget.session.shown.status_of("nasion").has_point
+    camera.zoom *= 8
+    camera.center = (0, 100, 140)
+    flat.undo()
+    np.testing.assert_allclose(camera.center[-2:], flat.widget.session.shown.point("nasion"), atol=1e-6)
+    flat.viewer.reset_view()
 
 
 # ---- edges
