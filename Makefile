@@ -7,7 +7,7 @@ DIMS ?= 2
 OUT ?= landmarker-demo-$(DIMS)d
 
 .DEFAULT_GOAL := help
-.PHONY: help setup demo test lint screenshots bench constraints clean
+.PHONY: help setup demo test faults lint screenshots bench constraints clean
 
 help: ## This list
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z]+:.*## / {printf "  make %-12s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -23,6 +23,9 @@ test: setup ## The whole test suite, windows included
 	@$(BIN)/python -m pytest -n 2 --dist loadfile tests/engine tests/state tests/contracts
 	@$(BIN)/python -m pytest -n 2 --dist loadfile tests/gui
 
+faults: setup ## Kill the window and the session under it 50 times each, at random, and look that no edit is lost
+	@LANDMARKER_KILLS=50 $(BIN)/python -m pytest -n 2 -q tests/state/test_faults.py tests/gui/test_faults_window.py
+
 lint: $(STAMP) ## ruff, mypy and the direction of imports
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
@@ -33,9 +36,11 @@ screenshots: setup ## The pictures in README.md, from the running tool
 	@if [ -n "$$DISPLAY$$WAYLAND_DISPLAY" ]; then $(BIN)/python scripts/screenshots.py; \
 	else xvfb-run -a -s "-screen 0 1600x1000x24" $(BIN)/python scripts/screenshots.py; fi
 
-bench: $(STAMP) ## How fast the engine is, and whether its values agree with the reference package
+bench: setup ## How fast engine and window are, and whether values agree with the reference package
 	@$(BIN)/python benchmarks/engine_agreement.py
 	@$(BIN)/python benchmarks/engine_speed.py
+	@if [ -n "$$DISPLAY$$WAYLAND_DISPLAY" ]; then $(BIN)/python benchmarks/window.py; \
+	else xvfb-run -a -s "-screen 0 1600x1000x24" $(BIN)/python benchmarks/window.py; fi
 
 constraints: $(STAMP) ## Pin what is installed now in constraints.txt
 	@sh scripts/constraints.sh

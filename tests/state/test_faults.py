@@ -1,6 +1,6 @@
 """A process that is killed while it annotates loses nothing that was completed.
 
-``LANDMARKER_KILLS`` sets how many processes are killed; 50 takes a minute or two.
+``LANDMARKER_KILLS`` sets how many processes are killed; 50 takes a minute or two (``make faults``).
 """
 
 from __future__ import annotations
@@ -23,6 +23,8 @@ from napari_landmarker.state.session import Session
 
 KILLS = int(os.environ.get("LANDMARKER_KILLS", "3"))
 NAMES = ("a", "b", "c", "d", "e")
+#: A case and a landmark of it.
+Key = tuple[str, str]
 SCRIPT = Path(__file__).with_name("faults_script.py")
 
 
@@ -35,10 +37,10 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return create_project(folder / "project", LandmarkSchema.from_names(NAMES), paths).root
 
 
-def killed_run(root: Path, seed: int) -> list[list[str]]:
+def killed_run(script: Path, root: Path, seed: int, latest_s: float = 0.4) -> list[list[str]]:
     """Let a process make one edit, and then more for a random time until it is killed; the lines it wrote."""
-    wait_s = np.random.default_rng(seed).uniform(0.0, 0.4)
-    with subprocess.Popen([sys.executable, str(SCRIPT), str(root), str(seed)], stdout=subprocess.PIPE) as process:
+    wait_s = np.random.default_rng(seed).uniform(0.0, latest_s)
+    with subprocess.Popen([sys.executable, str(script), str(root), str(seed)], stdout=subprocess.PIPE) as process:
         assert process.stdout is not None
         lines = [process.stdout.readline(), process.stdout.readline()]  # the first edit is done: now the time begins
         time.sleep(wait_s)
@@ -46,6 +48,18 @@ def killed_run(root: Path, seed: int) -> list[list[str]]:
         lines += process.stdout.readlines()
     assert process.returncode != 0
     return [line.decode().split() for line in lines if line.endswith(b"\n")]
+
+
+def expected_after(
+    before: dict[Key, list[str]], lines: list[list[str]]
+) -> tuple[dict[Key, list[str]], dict[Key, list[str]]]:
+    """What must be on disk of each landmark after a run that wrote these lines, and what may be: an edit under way."""
+    expected = dict(before)
+    for word, case_id, name, *said in lines:
+        if word == "done":
+            expected[case_id, name] = said
+    word, case_id, name, *said = lines[-1]
+    return expected, {(case_id, name): said} if word == "begin" else {}
 
 
 def found(project: Project, case_id: str, name: str) -> list[str]:
@@ -60,21 +74,16 @@ def found(project: Project, case_id: str, name: str) -> list[str]:
 @pytest.mark.parametrize("seed", range(KILLS))
 def test_every_completed_edit_is_on_disk_after_a_kill(root: Path, seed: int) -> None:
     before = {(case.id, n): found(Project.open(root), case.id, n) for case in Project.open(root).cases for n in NAMES}
-    lines = killed_run(root, seed)
+    lines = killed_run(SCRIPT, root, seed)
     assert [line[0] for line in lines[:2]] == ["begin", "done"]
-    expected = dict(before)
-    for word, case_id, name, *said in lines:
-        if word == "done":
-            expected[case_id, name] = said
-    word, *key = lines[-1][:3]
-    under_way = {tuple(key): lines[-1][3:]} if word == "begin" else {}
+    expected, under_way = expected_after(before, lines)
     project = Project.open(root)
     differing = {key: now for key in expected if (now := found(project, *key)) != expected[key]}
     assert all(under_way.get(key) == now for key, now in differing.items())
 
 
 def test_a_project_whose_process_was_killed_opens_for_work_at_once(root: Path) -> None:
-    killed_run(root, 1234)
+    killed_run(SCRIPT, root, 1234)
     session = Session()
     session.open_project(Project.open(root))
     assert not session.read_only
