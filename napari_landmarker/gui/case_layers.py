@@ -8,7 +8,7 @@ from napari.layers import Layer, Points
 
 from napari_landmarker.engine.geometry import Grid
 from napari_landmarker.engine.io.image import Image
-from napari_landmarker.gui.looks import layer_geometry, point_arguments
+from napari_landmarker.gui.looks import color_values, layer_geometry, point_arguments
 from napari_landmarker.gui.point_rows import FEATURES
 
 POINTS_NAME = "Landmarks"
@@ -44,7 +44,9 @@ def refuse_native_edits(layer: Layer) -> None:
 
 def set_contrast(layer: ImageLayer, image: Image) -> None:
     """The window that the image's file asks for, or else all its values."""
-    if not image.is_color:
+    if image.is_color:
+        layer.contrast_limits_range = layer.contrast_limits = color_values(image)
+    else:
         layer.reset_contrast_limits()
         layer.contrast_limits = image.display_range or layer.contrast_limits
 

@@ -20,13 +20,13 @@ def text_colors(image: Image, points: FloatArray, limits: tuple[float, float]) -
     Args:
         image: the image.
         points: index coordinates, ``(N, D)``.
-        limits: values of the image that are shown black and white; colours are taken as they are.
+        limits: values of the image that are shown black and white.
 
     Returns:
         RGBA, ``(N, 4)``: black where the image is bright, else white.
     """
     colors = np.ones((len(points), 4), dtype=np.float32)
-    low, high = _color_limits(image) if image.is_color else limits
+    low, high = limits
     for row, point in enumerate(points):
         patch = image.array[_patch(image.grid.shape, point)]
         brightness = (float(np.mean(patch)) - low) / max(high - low, 1e-12)
@@ -81,7 +81,3 @@ def _patch(shape: tuple[int, ...], point: FloatArray) -> tuple[int | slice, ...]
     y, x = int(at[-2]), int(at[-1])
     return (*map(int, at[:-2]), slice(max(0, y - half), y + half + 1), slice(x, x + width + 1))
 
-
-def _color_limits(image: Image) -> tuple[float, float]:
-    kind = image.array.dtype
-    return (0.0, float(np.iinfo(kind).max)) if np.issubdtype(kind, np.integer) else (0.0, 1.0)

@@ -37,8 +37,15 @@ def layer_geometry(grid: Grid) -> dict[str, Any]:
 
 def image_arguments(image: Image) -> dict[str, Any]:
     """The arguments of an image's layer: its geometry, whether it is in colour, and the window its file asks for."""
-    window = {} if image.display_range is None or image.is_color else {"contrast_limits": image.display_range}
+    shown = color_values(image) if image.is_color else image.display_range
+    window = {} if shown is None else {"contrast_limits": shown}
     return {"rgb": image.is_color, **window, **layer_geometry(image.grid)}
+
+
+def color_values(image: Image) -> tuple[float, float]:
+    """Black and the brightest value that a colour image can have."""
+    kind = image.array.dtype
+    return 0.0, float(np.iinfo(kind).max) if np.issubdtype(kind, np.integer) else 1.0
 
 
 def point_arguments(text: str) -> dict[str, Any]:

@@ -20,16 +20,16 @@ def drawn_pixels(pixels: npt.NDArray[Any], image: Image, layer: ImageLayer) -> P
     Args:
         pixels: a part of its array, ``(h, w)`` or in colour ``(h, w, C)``.
         image: the image.
-        layer: that shows it; its contrast, gamma and colour map are taken, of a colour image nothing.
+        layer: that shows it; its contrast, gamma and colour map are taken, of a colour image the contrast.
 
     Returns:
         ``(h, w)`` where the layer is grey, else ``(h, w, 3)``.
     """
-    if image.is_color:
-        top = float(np.iinfo(pixels.dtype).max) if np.issubdtype(pixels.dtype, np.integer) else 1.0
-        return np.asarray(np.clip(pixels[..., :3] / top, 0, 1) * 255, dtype=np.uint8)
     low, high = layer.contrast_limits
+    pixels = pixels[..., :3] if image.is_color else pixels
     share = np.clip(np.nan_to_num((pixels.astype(np.float32) - low) / max(high - low, 1e-12)), 0, 1)
+    if image.is_color:
+        return np.asarray(share * 255, dtype=np.uint8)
     if layer.gamma != 1:
         share = share**layer.gamma
     levels = (share * 255).astype(np.uint8)

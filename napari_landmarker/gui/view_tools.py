@@ -7,7 +7,6 @@ from napari.viewer import Viewer
 from psygnal import Signal
 
 from napari_landmarker.gui.layers import CaseLayers
-from napari_landmarker.gui.messages import tell_warning
 from napari_landmarker.state.session import Session
 
 #: What the near view shows of the image's shorter side.
@@ -75,7 +74,7 @@ class ViewTools:
             shift: as a share of the width; above 0 for a darker image.
         """
         layer = self.layers.image
-        if layer is None or self._refuses_color():
+        if layer is None:
             return
         low, high = layer.contrast_limits
         lowest, highest = layer.contrast_limits_range
@@ -87,8 +86,7 @@ class ViewTools:
 
     def reset_contrast(self) -> None:
         """Show the values that the image's file asks for, or all."""
-        if self.layers.image is not None and not self._refuses_color():
-            self.layers.reset_contrast()
+        self.layers.reset_contrast()
 
     # ---- zoom
 
@@ -129,11 +127,3 @@ class ViewTools:
 
     def _case_changed(self) -> None:
         self._before = None
-
-    def _refuses_color(self) -> bool:
-        """Whether the image is in colour, whose contrast napari cannot change; tells so."""
-        layer = self.layers.image
-        if layer is not None and layer.rgb:
-            tell_warning("The contrast of an image in colour cannot be changed: it is shown as it is.")
-            return True
-        return False

@@ -207,11 +207,32 @@ def test_contrast_keys_narrow_widen_shift_and_reset_what_is_between_black_and_wh
     np.testing.assert_allclose(layer.contrast_limits, start)
 
 
-def test_the_contrast_of_a_colour_image_is_refused_kindly(window: Canvas, tmp_path: Path, told: list[str]) -> None:
-    path = tmp_path / "colour.png"
-    PillowImage.fromarray(np.full((50, 60, 3), 99, np.uint8)).save(path)
-    open_fresh(window, tmp_path / "p", SCHEMA, [path]).key(K.Key_E, SHIFT)
-    assert "in colour" in told[-1]
+def test_the_contrast_of_a_colour_image_is_changed_by_the_same_keys(window: Canvas, tmp_path: Path) -> None:
+    paths, pixels = [tmp_path / "a.png", tmp_path / "b.png"], np.full((50, 60, 3), 99, np.uint8)
+    pixels[0, :3, 0] = 0, 255, 230
+    for path in paths:
+        PillowImage.fromarray(pixels).save(path)
+    canvas = open_fresh(window, tmp_path / "p", SCHEMA, paths)
+    layers, session = canvas.widget.layers, canvas.widget.session
+
+    def middle() -> int:
+        return int(canvas.viewer.screenshot(canvas_only=True, flash=False)[canvas.native.height() // 2, :, 0].max())
+
+    canvas.viewer.canvas.overlays.scale_bar.visible = False
+    assert middle() == pytest.approx(99, abs=1)
+    canvas.key(K.Key_E, SHIFT)  # a tenth less at both ends: 25.5 is black and 229.5 the brightest
+    assert middle() == pytest.approx(92, abs=1)  # (99 - 25.5) / 204 * 255 = 91.9
+    canvas.widget.canvas.actions.view.set_magnifier(True)
+    canvas.hover((25, 30))
+    patch, _ = canvas.widget.annotate.view.magnifier.patch()
+    assert abs(int(patch[0, 0, 0]) - 92) <= 1
+    canvas.widget.canvas.actions.view.set_magnifier(False)
+    canvas.key(K.Key_T, SHIFT)
+    assert middle() == pytest.approx(99, abs=1)
+    canvas.key(K.Key_E, SHIFT)
+    session.next_case()
+    assert tuple(layers.image.contrast_limits) == (0, 255)
+    assert middle() == pytest.approx(99, abs=1)
 
 
 def test_points_grow_and_shrink_in_screen_pixels_by_key_and_slider(flat: Canvas) -> None:
