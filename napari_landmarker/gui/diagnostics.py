@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import platform
 import re
-import sys
 from collections import deque
 from collections.abc import Iterable
 from importlib import metadata
@@ -17,9 +16,23 @@ from qtpy import API_NAME, QT_VERSION
 from qtpy.QtWidgets import QApplication
 
 from napari_landmarker.gui.messages import tell
+from napari_landmarker.gui.preload import preload_torch
+from napari_landmarker.gui.tasks import Job, Task
 from napari_landmarker.state.session import Session
 
-_PACKAGES = ("napari-landmarker", "napari", "vispy", "numpy", "torch", "monai", "lightning", "SimpleITK", "psygnal")
+_PACKAGES = (
+    "napari-landmarker", "napari", "vispy", "numpy", "torch", "monai", "pytorch-lightning", "SimpleITK", "psygnal",
+)  # fmt: skip
+    "napari-landmarker",
+    "napari",
+    "vispy",
+    "numpy",
+    "torch",
+    "monai",
+    "pytorch-lightning",
+    "SimpleITK",
+    "psygnal",
+)
 _KEPT = 20
 #: In this order: names in quotes; paths of any system, to the end of a name with an ending or of the word; files.
 _PRIVATE = (
@@ -72,13 +85,13 @@ def without_names(message: str, private: Iterable[str] = ()) -> str:
     return message
 
 
-def diagnostics(messages: Messages) -> str:
-    """Versions, devices and the last messages as lines of text."""
+def diagnostics(messages: Messages, device: str) -> str:
+    """Versions, the device and the last messages as lines of text."""
     lines = [
         f"Python {platform.python_version()} on {platform.system()} {platform.release()} ({platform.machine()})",
         f"Qt {QT_VERSION} with {API_NAME}, screen scaled by {_scale():g}",
         *(f"{package} {_version(package)}" for package in _PACKAGES),
-        f"Device: {_device()}",
+        f"Device: {device}",
         "Last messages:",
         *(f"  {line}" for line in messages.last or ("none",)),
     ]
@@ -86,10 +99,28 @@ def diagnostics(messages: Messages) -> str:
 
 
 def copy_diagnostics(messages: Messages) -> None:
-    """Put `diagnostics` on the clipboard."""
+    """Put `diagnostics` on the clipboard, as soon as a thread has looked what torch computes on."""
+    task = Task(look_at_device)
+    task.returned.connect(lambda device: _copy(messages, device))
+    task.failed.connect(lambda sentence: _copy(messages, sentence))
+    task.start()
+
+
+def look_at_device(job: Job) -> str:
+    """What torch computes on."""
+    job.check()
+    preload_torch()
+    import torch
+
+    if torch.cuda.is_available():
+        return f"cuda, {torch.cuda.get_device_name()}"
+    return "mps" if torch.backends.mps.is_available() else "cpu"
+
+
+def _copy(messages: Messages, device: str) -> None:
     clipboard = QApplication.clipboard()
     if clipboard is not None:
-        clipboard.setText(diagnostics(messages))
+        clipboard.setText(diagnostics(messages, device))
         tell("Versions, device and the last messages are on the clipboard. They hold no names, paths or images.")
 
 
@@ -98,17 +129,6 @@ def _version(package: str) -> str:
         return metadata.version(package)
     except metadata.PackageNotFoundError:
         return "is not installed"
-
-
-def _device() -> str:
-    """What torch computes on; where it is not loaded yet, nothing waits for it."""
-    torch = sys.modules.get("torch")
-    if torch is None or not hasattr(torch, "cuda"):
-        return "not looked at yet"
-    if torch.cuda.is_available():
-        return f"cuda, {torch.cuda.get_device_name()}"
-    mps = getattr(torch.backends, "mps", None)
-    return "mps" if mps is not None and mps.is_available() else "cpu"
 
 
 def _scale() -> float:
