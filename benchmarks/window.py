@@ -10,6 +10,7 @@ It needs a screen, or ``xvfb-run`` in front. All data are made in a temporary fo
   is saved and canvas, table of landmarks and list of images are painted with it, in a project of 5,000 images; and how
   much that is of what it is in a project of 10;
 - ``next``: stepping to the next cephalogram of 2400 x 1935, which was read ahead, until it is drawn;
+- ``review``: ticking an image off in the review, until the next one to look at is drawn at its landmark;
 - ``heatmaps``: from a prediction to its points and its 19 heatmaps of 512 x 512 on the screen;
 - ``volume``: opening a CT of 512 x 512 x 400 (int16), beyond reading its bytes once, and stepping through all of its
   slices with 300 landmarks;
@@ -29,7 +30,7 @@ from qtpy.QtTest import QTest
 from window_bench import Bench, Canvas, Line
 from window_blocks import block
 from window_clicks import open_large, place
-from window_images import heatmaps, step, volume
+from window_images import heatmaps, review, step, volume
 
 from napari_landmarker.gui.open import dock
 
@@ -37,6 +38,7 @@ MEASURED: dict[str, Callable[[Bench], list[Line]]] = {
     "open": open_large,
     "place": place,
     "next": step,
+    "review": review,
     "heatmaps": heatmaps,
     "volume": volume,
     "block": block,

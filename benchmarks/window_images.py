@@ -14,6 +14,7 @@ from window_bench import Bench, FakePrediction, Line, drawn_ms
 from napari_landmarker.engine.exchange import create_project
 from napari_landmarker.engine.geometry import AffineMap
 from napari_landmarker.engine.landmarks import LandmarkSet, LandmarkStatus
+from napari_landmarker.engine.project import Project
 from napari_landmarker.engine.schema import LandmarkSchema
 
 NEXT_MS, HEATMAPS_MS, SCROLL_MS, VOLUME_MS = 300, 150, 100, 3_000
@@ -22,22 +23,37 @@ _CHUNK_BYTES = 16 * 1024 * 1024
 
 def step(bench: Bench) -> list[Line]:
     """Steps to the next cephalogram of 2400 x 1935, which was read ahead, until it is drawn."""
-    rng = np.random.default_rng(0)
-    folder = bench.folder / "cephalograms"
-    folder.mkdir()
-    smooth = np.kron(rng.integers(0, 200, (240, 194)), np.ones((10, 10)))[:2400, :1935]
-    count = bench.times(30) + 1
-    for number in range(count):
-        image = PillowImage.fromarray((smooth + rng.integers(0, 50, smooth.shape)).astype(np.uint8))
-        image.save(folder / f"head_{number:02d}.png", compress_level=1)
-    names = [f"landmark {number}" for number in range(1, 20)]
-    project = create_project(bench.folder / "heads", LandmarkSchema.from_names(names), sorted(folder.iterdir()))
+    project = _cephalograms(bench)
     bench.widget.session.open_project(project)
     spent = []
-    for _ in range(count - 1):
+    for _ in project.cases[1:]:
         bench.settle()
         spent.append(drawn_ms(bench, bench.widget.session.next_case))
     return [Line("next: image of 2400 x 1935, read ahead", spent, NEXT_MS)]
+
+
+def review(bench: Bench) -> list[Line]:
+    """Ticks of the review, each until the next cephalogram is drawn at the landmark that it is opened for."""
+    project, session, panel = _cephalograms(bench), bench.widget.session, bench.widget.predict.review
+    rng = np.random.default_rng(1)
+    for case in project.cases:
+        grid, names = project.geometry(case.id).grid, project.schema.names
+        points = {name: rng.uniform(50, 1900, 2) for name in names}
+        scores = dict(zip(names, rng.uniform(0.1, 0.9, len(names)), strict=True))
+        found = LandmarkSet.from_points(points, grid, names=names, status=LandmarkStatus.PREDICTED, score=scores)
+        project.save_predictions(case.id, "model", found)
+    session.open_project(project)
+    session.model = "model"
+    panel.start()
+    while panel.task is not None:
+        QApplication.processEvents()
+    spent = []
+    for _ in project.cases[2:]:
+        bench.settle()
+        before = session.case_id
+        spent.append(drawn_ms(bench, panel.tick))
+        assert session.case_id != before
+    return [Line("review: the next image to look at, read ahead", spent, NEXT_MS)]
 
 
 def heatmaps(bench: Bench) -> list[Line]:
@@ -95,6 +111,21 @@ def volume(bench: Bench) -> list[Line]:
         Line("volume: opening it, beyond that", rest, VOLUME_MS),
         Line("scroll: a slice of it, 300 landmarks", spent, SCROLL_MS),
     ]
+
+
+def _cephalograms(bench: Bench) -> Project:
+    """A project of cephalograms of 2400 x 1935 with 19 landmarks."""
+    root, folder = bench.folder / "heads", bench.folder / "cephalograms"
+    if root.exists():
+        return Project.open(root)
+    folder.mkdir()
+    rng = np.random.default_rng(0)
+    smooth = np.kron(rng.integers(0, 200, (240, 194)), np.ones((10, 10)))[:2400, :1935]
+    for number in range(bench.times(30) + 1):
+        image = PillowImage.fromarray((smooth + rng.integers(0, 50, smooth.shape)).astype(np.uint8))
+        image.save(folder / f"head_{number:02d}.png", compress_level=1)
+    names = [f"landmark {number}" for number in range(1, 20)]
+    return create_project(root, LandmarkSchema.from_names(names), sorted(folder.iterdir()))
 
 
 def _read_ms(path: Path) -> float:

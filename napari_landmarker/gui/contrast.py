@@ -80,4 +80,3 @@ def _patch(shape: tuple[int, ...], point: FloatArray) -> tuple[int | slice, ...]
     half, width = max(1, int(shape[-2] * _HALF_HEIGHT)), max(1, int(shape[-1] * PATCH_WIDTH))
     y, x = int(at[-2]), int(at[-1])
     return (*map(int, at[:-2]), slice(max(0, y - half), y + half + 1), slice(x, x + width + 1))
-

@@ -21,8 +21,6 @@ from napari_landmarker.gui.tasks import Job, Task
 from napari_landmarker.state.session import Session
 
 _PACKAGES = (
-    "napari-landmarker", "napari", "vispy", "numpy", "torch", "monai", "pytorch-lightning", "SimpleITK", "psygnal",
-)  # fmt: skip
     "napari-landmarker",
     "napari",
     "vispy",
