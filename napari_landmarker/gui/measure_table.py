@@ -24,18 +24,18 @@ from napari_landmarker.gui.measure_words import (
 )
 from napari_landmarker.gui.row_table import Index, RowModel, RowTable
 
-_NAME, _VALUE, _NORM, _OFF = range(4)
+_NAME, _VALUE, _OFF, _NORM = range(4)
 _COLUMNS = (
     ("Measurement", "What is measured. Choose rows to see them on the image."),
     (
         "Value",
         "Its value in this image, as the landmarks stand now. In italics: from points nobody has confirmed yet.",
     ),
-    ("Norm", "What is usual, with its standard deviation or half of its usual range."),
     (
         "Deviations",
         "How many deviations the value is from the norm: up to 1 is usual, beyond 2 is marked twice.",
     ),
+    ("Norm", "What is usual, with its standard deviation or half of its usual range."),
 )
 #: The widest that values and verdicts usually are; the spaces are for the icon.
 _WIDE_VALUE, _WIDE_VERDICT = "−100.0 mm", "     −10.0 very high"
