@@ -94,6 +94,11 @@ class RowTable(QTableView):
         self._texts[column] = tuple(texts)
         self._fit(column)
 
+    def setColumnHidden(self, column: int, hide: bool) -> None:
+        """As in Qt."""
+        super().setColumnHidden(column, hide)
+        self._fit_first()
+
     def showEvent(self, event: QShowEvent) -> None:
         """Called by Qt: only now the fonts are what they will be."""
         super().showEvent(event)

@@ -8,7 +8,7 @@ from napari import Viewer
 from napari.layers import Points
 from pytestqt.qtbot import QtBot
 from qtpy.QtCore import QPoint, Qt
-from qtpy.QtWidgets import QComboBox, QInputDialog
+from qtpy.QtWidgets import QApplication, QComboBox, QInputDialog
 from window import Canvas, prediction
 
 from napari_landmarker.gui.rater_layer import LINK_NAME, MODEL_NAME, RATER_NAME
@@ -94,6 +94,22 @@ def test_the_distance_stands_beside_the_error_of_the_model(
     session.take_prediction(str(session.case_id), prediction(session, {session.names[0]: (26.0, 40.0)}), "m")
     choose(open_2d.raters.other, first)
     assert (cells(open_2d, 3)[0], cells(open_2d, 4)[0]) == ("2.0", "10.0")
+
+
+def test_names_keep_their_room_in_the_table_however_often_distances_come_and_go(
+    open_2d: LandmarkerWidget, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    table, first = open_2d.annotate.landmarks, open_2d.session.rater
+    open_2d.tabs.setCurrentWidget(open_2d.annotate)
+    as_new_rater(open_2d, monkeypatch, "bo")
+    least = 18 * table.fontMetrics().averageCharWidth()
+    for other in (first, "nobody", first):
+        choose(open_2d.raters.other, other)
+        QApplication.processEvents()
+        assert table.columnWidth(0) >= least
+        if other == "nobody":
+            shown = [column for column in range(table.model().columnCount()) if not table.isColumnHidden(column)]
+            assert abs(sum(map(table.columnWidth, shown)) - table.viewport().width()) <= 4
 
 
 def test_the_points_of_the_model_are_shown_beside_where_a_person_dealt_with_their_landmarks(
