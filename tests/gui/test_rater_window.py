@@ -101,12 +101,14 @@ def test_names_keep_their_room_in_the_table_however_often_distances_come_and_go(
 ) -> None:
     table, first = open_2d.annotate.landmarks, open_2d.session.rater
     open_2d.tabs.setCurrentWidget(open_2d.annotate)
+    open_2d.session.place((20.0, 30.0))
     as_new_rater(open_2d, monkeypatch, "bo")
     least = 18 * table.fontMetrics().averageCharWidth()
     for other in (first, "nobody", first):
         choose(open_2d.raters.other, other)
         QApplication.processEvents()
         assert table.columnWidth(0) >= least
+        assert table.isColumnHidden(3) is (other == "nobody")
         if other == "nobody":
             shown = [column for column in range(table.model().columnCount()) if not table.isColumnHidden(column)]
             assert abs(sum(map(table.columnWidth, shown)) - table.viewport().width()) <= 4
