@@ -8,7 +8,8 @@ from napari import Viewer
 from napari.layers import Points
 from pytestqt.qtbot import QtBot
 from qtpy.QtCore import QPoint, Qt
-from qtpy.QtWidgets import QApplication, QComboBox, QInputDialog
+from qtpy.QtTest import QTest
+from qtpy.QtWidgets import QComboBox, QInputDialog
 from window import Canvas, prediction
 
 from napari_landmarker.gui.rater_layer import LINK_NAME, MODEL_NAME, RATER_NAME
@@ -106,7 +107,7 @@ def test_names_keep_their_room_in_the_table_however_often_distances_come_and_go(
     least = 18 * table.fontMetrics().averageCharWidth()
     for other in (first, "nobody", first):
         choose(open_2d.raters.other, other)
-        QApplication.processEvents()
+        QTest.qWait(100)
         assert table.columnWidth(0) >= least
         assert table.isColumnHidden(3) is (other == "nobody")
         if other == "nobody":
