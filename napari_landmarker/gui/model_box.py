@@ -31,6 +31,7 @@ class ModelBox(QWidget):
         self.session = session
         self._open_model = open_model
         self.combo = choice()
+        self.combo.setPlaceholderText("no model yet")
         self.combo.setToolTip("The model that predicts and is judged. New models come from the Train tab.")
         self.combo.activated.connect(self._chosen)
         self.about = wrapped()
@@ -55,15 +56,12 @@ class ModelBox(QWidget):
             for name, folder in models_to_map(project).items():
                 self.combo.addItem(f"{name} (comes with the program): say what its landmarks are…", folder)
         self.combo.setEnabled(self.combo.count() > 0)
-        if self.combo.count() == 0:
-            self.combo.addItem("no model yet")
         self._shown = None
         self._show_active()
 
     def _show_active(self) -> None:
         model = self.session.model
-        none = -1 if self.combo.isEnabledTo(self) else 0
-        self.combo.setCurrentIndex(none if model is None else self.combo.findData(model))
+        self.combo.setCurrentIndex(-1 if model is None else self.combo.findData(model))
         if self._shown != (model or ""):
             self._shown = model or ""
             self.about.setText(self._about(model))

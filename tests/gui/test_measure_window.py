@@ -95,7 +95,7 @@ def solid(window: Canvas, tmp_path: Path, images_3d: list[Path]) -> Canvas:
 
 
 def cells(canvas: Canvas, name: str) -> tuple[str, str, str]:
-    """Value, norm and deviations of a row."""
+    """Value, deviations and norm of a row."""
     model = canvas.widget.measure.table.values
     row = [m.name for m in model.measurements].index(name)
     return tuple(model.index(row, column).data() for column in (1, 2, 3))  # type: ignore[return-value]
@@ -124,8 +124,8 @@ def segments(canvas: Canvas) -> np.ndarray:
 
 
 def test_lengths_of_unknown_pixels_are_px_and_not_compared_with_mm(flat: Canvas) -> None:
-    assert cells(flat, "depth") == ("40.0 px", "20.0 ± 5.0 mm", "")
-    assert cells(flat, "bend") == ("90.0°", "60.0 ± 10.0°", "+3.0 very high")
+    assert cells(flat, "depth") == ("40.0 px", "", "20.0 ± 5.0 mm")
+    assert cells(flat, "bend") == ("90.0°", "+3.0 very high", "60.0 ± 10.0°")
     panel = flat.widget.measure
     assert panel.notice.isVisible()
     assert "lengths are in px and not compared with norms in mm" in panel.notice.text()
@@ -134,7 +134,7 @@ def test_lengths_of_unknown_pixels_are_px_and_not_compared_with_mm(flat: Canvas)
 
 def test_once_the_pixel_size_is_known_lengths_are_mm(own: Canvas) -> None:
     own.widget.session.set_spacing((0.5, 1.0))
-    assert cells(own, "depth") == ("20.0 mm", "20.0 ± 5.0 mm", "0.0 usual")
+    assert cells(own, "depth") == ("20.0 mm", "0.0 usual", "20.0 ± 5.0 mm")
     assert not own.widget.measure.notice.isVisible()
 
 
@@ -251,7 +251,7 @@ def test_a_key_without_measurements_says_so(own: Canvas, told: list[str]) -> Non
 
 
 def test_a_volume_is_measured_in_mm_and_drawn_on_its_slices(solid: Canvas) -> None:
-    assert cells(solid, "depth") == ("10.0 mm", "20.0 ± 5.0 mm", "−2.0 low")
+    assert cells(solid, "depth") == ("10.0 mm", "−2.0 low", "20.0 ± 5.0 mm")
     solid.key(K.Key_K)
     for at, drawn in ((2, True), (3, True), (4, True), (5, False), (0, False)):
         solid.viewer.dims.set_point(0, at * SPACING_3D[0])
