@@ -5,8 +5,9 @@ from __future__ import annotations
 import os
 import random
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from enum import StrEnum
+from itertools import count as count_from
 from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -80,15 +81,26 @@ def draw_splits(
     return out
 
 
-def check_images(paths: Sequence[Path], spacing: Sequence[float] | None, ndim: int | None = None) -> None:
+def check_images(
+    paths: Sequence[Path],
+    spacing: Sequence[float] | None,
+    ndim: int | None = None,
+    progress: Callable[[int, int], None] | None = None,
+) -> None:
     """Every image can be read, and all have the same number of dimensions, which the spacing fits.
+
+    Args:
+        paths: the images.
+        spacing: what a person said, millimetres per pixel in array order.
+        ndim: how many dimensions they must have; None for as many as the first.
+        progress: is told how many are read, of how many.
 
     Raises:
         ImageError: for an image that cannot be read, that has other dimensions than the others (or than ``ndim``), or
             whose name cannot be kept in a project.
         GeometryError: if ``spacing`` is not one positive number for each dimension.
     """
-    for path in paths:
+    for number, path in enumerate(paths, start=1):
         if not re.match(FILE_NAME, path.name) or any(0xD800 <= ord(c) <= 0xDFFF for c in str(path)):
             raise ImageError(f"{str(path)!r} has characters in its name that not every computer can keep: rename it.")
         grid = read_geometry(path).grid
@@ -99,6 +111,8 @@ def check_images(paths: Sequence[Path], spacing: Sequence[float] | None, ndim: i
         ndim = grid.ndim
         if spacing is not None:
             grid.with_spacing(spacing)
+        if progress is not None:
+            progress(number, len(paths))
 
 
 def make_cases(
@@ -121,10 +135,14 @@ def make_cases(
         AnnotationError: if an image is named twice.
     """
     ids: dict[str, Path] = {}
+    seen, used = set[Path](), set(taken)
     for path in paths:
-        if path in ids.values():
+        if path in seen:
             raise AnnotationError(f"{path} is named twice: name each image once.")
-        ids[_case_id(path, taken | set(ids))] = path
+        seen.add(path)
+        name = next(name for name in _possible_ids(path) if name not in used)
+        used.add(name)
+        ids[name] = path
     drawn = draw_splits(list(ids))
     said = None if spacing is None else tuple(float(s) for s in spacing)
     return tuple(
@@ -133,11 +151,13 @@ def make_cases(
     )
 
 
-def _case_id(path: Path, taken: frozenset[str]) -> str:
-    """The file's name without suffix; where that is taken, with its folder's name or a number."""
-    candidates = [image_stem(path), path.name, f"{path.parent.name}_{path.name}"]
-    candidates += [f"{path.parent.name}_{path.name}_{number}" for number in range(2, len(taken) + 3)]
-    return next(c for c in candidates if c not in taken)
+def _possible_ids(path: Path) -> Iterator[str]:
+    """The file's name without suffix; for where that is taken, with its folder's name or a number; without end."""
+    yield image_stem(path)
+    yield path.name
+    yield f"{path.parent.name}_{path.name}"
+    for number in count_from(2):
+        yield f"{path.parent.name}_{path.name}_{number}"
 
 
 def _portable(root: Path, path: Path) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from napari_landmarker.engine.errors import AnnotationError, LandmarkerError
@@ -32,8 +32,11 @@ def create_project(
     annotations: Path | str | None = None,
     spacing: Sequence[float] | None = None,
     splits: dict[str, Split] | None = None,
+    progress: Callable[[int, int], None] | None = None,
 ) -> Project:
     """Make a project; all is checked before the first file is written.
+
+    Where that fails, or ``progress`` raises an error to stop it, nothing is left of it.
 
     Args:
         root: the new folder.
@@ -42,24 +45,35 @@ def create_project(
         annotations: existing ones to take in; see `read_annotations`.
         spacing: millimetres per pixel in array order, for all images; it replaces what their files state.
         splits: split of each image by file name; others are drawn.
+        progress: is told how many are done, of how many: of the images that are read, then of the files of
+            annotations, then of the annotations that are written.
 
     Raises:
         LandmarkerError: for anything that cannot be read, does not fit or cannot be written.
     """
-    project = Project.prepare(root, schema, images, spacing=spacing, splits=splits)
-    taken_in = {} if annotations is None else read_annotations(project, annotations)
-    save_new(project, taken_in)
+    project = Project.prepare(root, schema, images, spacing=spacing, splits=splits, progress=progress)
+    taken_in = {} if annotations is None else read_annotations(project, annotations, progress=progress)
+    save_new(project, taken_in, progress=progress)
     return project
 
 
-def save_new(project: Project, annotations: Mapping[str, LandmarkSet]) -> None:
+def save_new(
+    project: Project,
+    annotations: Mapping[str, LandmarkSet],
+    *,
+    progress: Callable[[int, int], None] | None = None,
+) -> None:
     """Write a project that was prepared, with the annotations of its cases; ProjectError if that fails.
 
-    project.json comes last: where it stands, the project is whole.
+    project.json comes last: where it stands, the project is whole. Where it does not come to that, because of an error
+    or as ``progress`` raises one, what was written is taken away again.
     """
-    for case_id, landmarks in annotations.items():
-        project.save_annotations(case_id, landmarks)
-    project.save()
+    with _all_or_nothing(project, annotations):
+        for number, (case_id, landmarks) in enumerate(annotations.items(), start=1):
+            project.save_annotations(case_id, landmarks)
+            if progress is not None:
+                progress(number, len(annotations))
+        project.save()
 
 
 def parse_schema(text: str) -> LandmarkSchema:
@@ -103,7 +117,7 @@ def read_annotations(
         path: an annotation file of any format, of one image or of many, or a folder of these.
         case_id: take only what a file says of this case; a file that names no image counts as one of it, whatever
             the file is called. None takes all cases.
-        progress: is told how many files are read, of how many.
+        progress: is told how many files are read, of how many; where there is one, how many images, of how many.
 
     Returns:
         Landmarks by case id, in the order of the schema.
@@ -157,11 +171,8 @@ def read_what_fits(
 
 def merge(own: LandmarkSet, incoming: LandmarkSet) -> LandmarkSet:
     """What a person did stays; where nothing was done yet, what comes in is taken."""
-    for name in incoming.names:
-        nothing_yet = not own.status_of(name).by_person
-        if nothing_yet and incoming.status_of(name) is not LandmarkStatus.UNPLACED:
-            own = own.taking(name, incoming)
-    return own
+    said = [name for name in incoming.names if incoming.status_of(name) is not LandmarkStatus.UNPLACED]
+    return own.taking([name for name in said if not own.status_of(name).by_person], incoming)
 
 
 def _read_files(
@@ -170,11 +181,11 @@ def _read_files(
     """What each file says of the cases of a project, or why it cannot be taken; no case comes twice."""
     case_of, seen = _cases(project), set[str]()
     for number, file in enumerate(files):
-        if progress is not None:
+        if progress is not None and len(files) > 1:
             progress(number, len(files))
         found: dict[str, LandmarkSet] = {}
         try:
-            for of_case, landmarks in _read_file(project, file, case_of):
+            for of_case, landmarks in _read_file(project, file, case_of, progress if len(files) == 1 else None):
                 if of_case in seen or of_case in found:
                     raise AnnotationError(f"{file} annotates '{of_case}' a second time: keep one file for each image.")
                 found[of_case] = landmarks
@@ -185,15 +196,26 @@ def _read_files(
             yield found
 
 
-def _read_file(project: Project, file: Path, case_of: Callable[[str, Path], str]) -> list[tuple[str, LandmarkSet]]:
-    """What a file says of the cases of a project; where it names no image, its own name does."""
-    schema = project.schema
+def _read_file(
+    project: Project,
+    file: Path,
+    case_of: Callable[[str, Path], str],
+    progress: Callable[[int, int], None] | None,
+) -> list[tuple[str, LandmarkSet]]:
+    """What a file says of the cases of a project; where it names no image, its own name does.
+
+    For a file of many images ``progress`` is told of how many of the project's the geometry is known.
+    """
+    schema, looked_at = project.schema, set[str]()
 
     def case(image: str | None) -> str:
         return case_of(image or annotation_stem(file), file)
 
     def geometry_of(image: str | None) -> ImageGeometry:
-        return project.geometry(case(image))
+        looked_at.add(case_id := case(image))
+        if progress is not None:
+            progress(len(looked_at), len(project.cases))
+        return project.geometry(case_id)
 
     read = read_annotation_file(file, geometry_of, schema.names, schema.instances > 1)
     return [(case(one.image), one.landmarks(schema.names, schema.instances, file)) for one in read]
@@ -222,6 +244,25 @@ def _cases(project: Project) -> Callable[[str, Path], str]:
         return ids[found[0]]
 
     return case_of
+
+
+@contextmanager
+def _all_or_nothing(project: Project, case_ids: Iterable[str]) -> Iterator[None]:
+    """Take away, where the block fails, the annotations of these cases and all folders that were made for them."""
+    files = [project.annotation_path(case_id) for case_id in case_ids]
+    files = [path for path in files if not path.exists()]
+    folder = project.annotation_path(project.cases[0].id).parent
+    folders = [path for path in (folder, *folder.parents) if not path.exists()]
+    try:
+        yield
+    except BaseException:
+        for path in files:
+            with suppress(OSError):
+                path.unlink()
+        with suppress(OSError):  # another program has put something there
+            for path in folders:
+                path.rmdir()
+        raise
 
 
 def _is_file(path: Path) -> bool:

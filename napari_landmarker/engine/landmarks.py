@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
@@ -205,11 +205,14 @@ class LandmarkSet:
             return self.without_point(name, status, instance)
         return self._changed(name, instance, self.point(name, instance), status, self.score_of(name, instance))
 
-    def taking(self, name: str, other: LandmarkSet) -> LandmarkSet:
-        """The set with all that ``other`` says of one landmark."""
-        here, there = self.row(name), other.row(name)
+    def taking(self, names: str | Iterable[str], other: LandmarkSet) -> LandmarkSet:
+        """The set with all that ``other`` says of one landmark, or of several."""
+        names = (names,) if isinstance(names, str) else tuple(names)
+        if not names:
+            return self
+        here, there = [self.row(name) for name in names], [other.row(name) for name in names]
         if other.grid != self.grid or other.status.shape[1:] != self.status.shape[1:]:
-            raise AnnotationError(f"'{name}' cannot be taken over: it was placed in another image.")
+            raise AnnotationError(f"'{names[0]}' cannot be taken over: it was placed in another image.")
         points, status, score = self.points.copy(), self.status.copy(), self.score.copy()
         points[here], status[here], score[here] = other.points[there], other.status[there], other.score[there]
         locked = self.locked.copy()

@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from itertools import chain
 from pathlib import Path, PurePosixPath
@@ -32,14 +32,14 @@ from napari_landmarker.engine.io.paths import natural_order, whole_path
 from napari_landmarker.engine.io.stamp import Stamp, stamp_of
 from napari_landmarker.engine.io.together import is_unfinished, write_together
 from napari_landmarker.engine.landmarks import LandmarkSet
-from napari_landmarker.engine.model_folders import model_folders, named_model
 from napari_landmarker.engine.project_file import DEFAULT_RATER, PROJECT_FILE, ProjectFile
+from napari_landmarker.engine.project_models import ProjectModels
 from napari_landmarker.engine.schema import LandmarkSchema
 
 __all__ = ["DEFAULT_RATER", "PROJECT_FILE", "Case", "Project", "Split", "draw_splits"]
 
 
-class Project:
+class Project(ProjectModels):
     """An open project folder.
 
     Every method that writes does so at once and atomically. Make one with `exchange.create_project`, or `open`.
@@ -64,6 +64,7 @@ class Project:
         *,
         spacing: Sequence[float] | None = None,
         splits: dict[str, Split] | None = None,
+        progress: Callable[[int, int], None] | None = None,
     ) -> Project:
         """A project around images, which stay where they are; nothing is written before `save`.
 
@@ -73,6 +74,7 @@ class Project:
             images: image files; all 2D or all 3D.
             spacing: millimetres per pixel in array order, for all images; it replaces what their files state.
             splits: split of each image by file name; others are drawn (see `draw_splits`).
+            progress: is told how many images are read, of how many.
 
         Raises:
             ProjectError: if the folder holds a project, or there is no image.
@@ -84,7 +86,7 @@ class Project:
             raise ProjectError(f"{root} already holds a project: open it, or choose another folder.")
         if not paths:
             raise ProjectError(f"{root} would be a project without images: name at least one image.")
-        check_images(paths, spacing)
+        check_images(paths, spacing, progress=progress)
         cases = make_cases(root, paths, spacing, splits or {})
         return cls(root, ProjectFile(schema=schema, cases=cases))  # type: ignore[call-arg]
 
@@ -128,9 +130,16 @@ class Project:
         """The project as it is now: for work beside the window, which would else follow a change of the rater."""
         return self.with_cases(self.cases)
 
-    def adopt(self, changed: Project) -> None:
-        """Become what a `snapshot` of it became beside the window; its images are the same ones."""
+    def adopt(self, changed: Project, other_spacing: Iterable[str] = ()) -> None:
+        """Become what a `snapshot` of it became beside the window; its images are the same ones.
+
+        Args:
+            changed: the snapshot.
+            other_spacing: cases that have another spacing now.
+        """
         self._take(changed._content, changed._stamp)
+        for case_id in other_spacing:
+            self._geometry.pop(case_id, None)
 
     def rewrite(
         self,
@@ -212,8 +221,29 @@ class Project:
         cases = tuple(moved if case.id == case_id else case for case in self.cases)
         self._write(self._content.model_copy(update={"cases": cases}))
 
-    def add_images(self, images: Iterable[Path | str], spacing: Sequence[float] | None = None) -> tuple[Case, ...]:
-        """Add images as new cases, with their splits drawn; returns the new cases.
+    def add_images(
+        self,
+        images: Iterable[Path | str],
+        spacing: Sequence[float] | None = None,
+        *,
+        progress: Callable[[int, int], None] | None = None,
+    ) -> tuple[Case, ...]:
+        """Add images as new cases; returns these. Arguments and errors are those of `new_cases`."""
+        return self.add_cases(self.new_cases(images, spacing, progress=progress))
+
+    def new_cases(
+        self,
+        images: Iterable[Path | str],
+        spacing: Sequence[float] | None = None,
+        *,
+        progress: Callable[[int, int], None] | None = None,
+    ) -> tuple[Case, ...]:
+        """The cases that images would become, with their splits drawn; nothing is written before `add_cases`.
+
+        Args:
+            images: image files; those that the project has already are passed over.
+            spacing: as in `prepare`.
+            progress: is told how many images are read, of how many.
 
         Raises:
             ImageError: for an image that cannot be read or has other dimensions than the project's.
@@ -221,8 +251,11 @@ class Project:
         known = {self.image_path(case.id) for case in self.cases}
         paths = [p for p in (whole_path(i) for i in images) if p not in known]
         ndim = self.geometry(self.cases[0].id).grid.ndim if self.cases else None
-        check_images(paths, spacing, ndim)
-        added = make_cases(self.root, paths, spacing, {}, taken=frozenset(self._cases))
+        check_images(paths, spacing, ndim, progress)
+        return make_cases(self.root, paths, spacing, {}, taken=frozenset(self._cases))
+
+    def add_cases(self, added: tuple[Case, ...]) -> tuple[Case, ...]:
+        """Take in what `new_cases` made of images since the last change of the cases; returns it."""
         self._write(self._content.model_copy(update={"cases": (*self.cases, *added)}))
         return added
 
@@ -270,49 +303,6 @@ class Project:
     def save_predictions(self, case_id: str, model: str, landmarks: LandmarkSet) -> None:
         """Write a model's predictions for a case; annotations are not touched."""
         write_landmarks(landmarks, self.prediction_path(case_id, model), self.image_path(case_id))
-
-    # ---- models and reports
-
-    @property
-    def models_dir(self) -> Path:
-        """Where the models of this project lie."""
-        return self.root / "models"
-
-    @property
-    def models(self) -> tuple[str, ...]:
-        """Names of the trained models, oldest first."""
-        found = sorted(model_folders(self.models_dir), key=lambda folder: (folder.stat().st_ctime, folder.name))
-        return tuple(folder.name for folder in found)
-
-    def model_path(self, name: str) -> Path:
-        """The folder of a model, there or not."""
-        return self.models_dir / name
-
-    def find_model(self, model: str | Path) -> Path:
-        """The folder of a model: of this project or shipped, by name, or of any by path; ProjectError if none is."""
-        own = self.model_path(str(model))
-        folder = own if own.is_dir() else named_model(model)
-        if folder is None:
-            known = ", ".join(self.models) or "none yet"
-            raise ProjectError(f"There is no model '{model}' in {self.root.name}: it has {known}.")
-        return folder
-
-    @property
-    def runs_dir(self) -> Path:
-        """Where the training runs of this project keep what they need."""
-        return self.root / "runs"
-
-    def new_model_name(self, prefix: str) -> str:
-        """A name that no model and no training run has: ``prefix-1``, ``prefix-2``, ..."""
-        taken = {path.name for folder in (self.models_dir, self.runs_dir) for path in folder.glob("*")}
-        number = 1
-        while f"{prefix}-{number}" in taken:
-            number += 1
-        return f"{prefix}-{number}"
-
-    def report_dir(self, model: str, split: Split) -> Path:
-        """Where the report of a model on a split is written."""
-        return self.root / "reports" / f"{model}-{split.value}"
 
     # ---- inside
 

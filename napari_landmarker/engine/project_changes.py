@@ -13,13 +13,18 @@ from pathlib import Path
 from napari_landmarker.engine.errors import AnnotationError, ImageError, ProjectError
 from napari_landmarker.engine.geometry import Grid
 from napari_landmarker.engine.io import read_landmarks, write_landmarks
+from napari_landmarker.engine.io.atomic import require_writable
 from napari_landmarker.engine.io.renaming import done_in_file, renamed_file
+from napari_landmarker.engine.io.stamp import Stamp, stamp_of
+from napari_landmarker.engine.io.together import write_together
 from napari_landmarker.engine.landmarks import LandmarkSet
 from napari_landmarker.engine.project import Case, Project
 from napari_landmarker.engine.schema import LandmarkSchema
 
 #: Told how many files are done, of how many.
 Progress = Callable[[int, int], None]
+#: Where annotations are made ready: an image has the same relative path from there as from a rater's folder.
+_COMING = ".coming"
 
 
 def annotated_in(project: Project, names: Iterable[str], progress: Progress | None = None) -> dict[str, int]:
@@ -84,7 +89,9 @@ def change_schema(
     project.rewrite(files(), schema=new)
 
 
-def set_spacing(project: Project, case_ids: Iterable[str], spacing: Sequence[float] | None) -> None:
+def set_spacing(
+    project: Project, case_ids: Iterable[str], spacing: Sequence[float] | None, progress: Progress | None = None
+) -> None:
     """Say how many millimetres a pixel is; landmarks keep their place in the image.
 
     Of pictures, whose annotations are in pixels, nothing is read, however many they are.
@@ -93,6 +100,7 @@ def set_spacing(project: Project, case_ids: Iterable[str], spacing: Sequence[flo
         project: the project.
         case_ids: for which images.
         spacing: in array order; None for what their files state.
+        progress: called for each image that is dealt with.
 
     Raises:
         GeometryError: if it is not one positive number for each dimension.
@@ -106,11 +114,66 @@ def set_spacing(project: Project, case_ids: Iterable[str], spacing: Sequence[flo
     after = project.with_cases([changed.get(case.id, case) for case in project.cases])
 
     def files() -> Iterator[tuple[Path, bytes]]:
+        flat = not ids or _some_grid(project, ids).ndim == 2
         with tempfile.TemporaryDirectory() as folder:
-            for case_id in ids if ids and _some_grid(project, ids).ndim == 3 else ():
-                yield from _in_millimetres(project, after, case_id, Path(folder))
+            for number, case_id in enumerate(ids, start=1):
+                yield from () if flat else _in_millimetres(project, after, case_id, Path(folder))
+                if progress is not None:
+                    progress(number, len(ids))
 
     project.rewrite(files(), cases=after.cases)
+
+
+def change_annotations(
+    project: Project,
+    case_ids: Sequence[str],
+    change: Callable[[str, LandmarkSet], LandmarkSet],
+    progress: Progress | None = None,
+) -> dict[str, tuple[LandmarkSet, LandmarkSet]]:
+    """Change the annotations of the rater at work in many images: all of them are changed, or none.
+
+    Args:
+        project: the project.
+        case_ids: the images.
+        change: what the annotations of an image become, given its id and what they are.
+        progress: called for each image; an error that it raises leaves all as it was.
+
+    Returns:
+        Of the images in which something changed: the annotations before and after.
+
+    Raises:
+        LandmarkerError: if annotations cannot be read or written, or another program changed them meanwhile.
+    """
+    changed: dict[str, tuple[LandmarkSet, LandmarkSet]] = {}
+    seen: dict[Path, Stamp] = {}
+
+    def files(folder: Path) -> Iterator[tuple[Path, bytes]]:
+        for number, case_id in enumerate(case_ids, start=1):
+            path = project.annotation_path(case_id)
+            seen[path] = stamp_of(path)
+            before = project.annotations(case_id)
+            after = change(case_id, before)
+            if after != before:
+                changed[case_id] = before, after
+                copy = folder / path.name
+                if path.exists():
+                    shutil.copyfile(path, copy)  # what else is in the file stays
+                write_landmarks(after, copy, project.image_path(case_id))
+                yield path, copy.read_bytes()
+            if progress is not None:
+                progress(number, len(case_ids))
+        for path, stamp in seen.items():
+            if stamp_of(path) != stamp:
+                raise ProjectError(f"{path} was changed by another program meanwhile: do that once more.")
+
+    coming = project.root / "annotations" / _COMING
+    try:
+        shutil.rmtree(coming, ignore_errors=True)  # of a program that was killed
+        require_writable(coming)
+        write_together(project.root, files(coming))
+    finally:
+        shutil.rmtree(coming, ignore_errors=True)
+    return changed
 
 
 def _in_millimetres(before: Project, after: Project, case_id: str, folder: Path) -> Iterator[tuple[Path, bytes]]:

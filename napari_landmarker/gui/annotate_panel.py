@@ -25,6 +25,9 @@ from napari_landmarker.gui.steady import Steady
 from napari_landmarker.gui.view_bar import ViewBar
 from napari_landmarker.state.session import Session
 
+#: What is told where a person stopped it, without the full stop.
+NOT_ADDED = "Stopped: no images were added"
+
 
 class AnnotatePanel(QWidget):
     """Annotates the open image.
@@ -235,8 +238,8 @@ class AnnotatePanel(QWidget):
     @reports
     def _add_images(self) -> None:
         paths = choose_images(self)
-        if paths:
-            self.session.add_images(paths)
+        if paths and self.session.add_images(paths) is None:
+            tell(f"{NOT_ADDED}.")
 
 
 def _button(text: str, tip: str, action: Callable[[], object]) -> QPushButton:

@@ -59,15 +59,19 @@ class ExchangeButtons(QWidget):
         project = self._session.project
         if project is None:
             return
-        if path.is_dir():
-            found = wait_for(
-                self, "Reading annotations…", lambda job: read_annotations(project, path, progress=job.progress)
-            )
-        else:
-            found = read_annotations(project, path, case_id)
-        if found is not None and self._session.project is project:
+        now = project.snapshot()
+        found = wait_for(
+            self, "Reading annotations…", lambda job: read_annotations(now, path, case_id, progress=job.progress)
+        )
+        if found is None:
+            tell(_STOPPED)
+        elif self._session.project is project:
             count = self._session.apply_annotations(found)
-            tell(f"{_images(count)} got annotations from {path.name}. Undo takes them back." if count else _NOTHING_NEW)
+            if count is None:
+                tell(_STOPPED)
+            else:
+                taken = f"{_images(count)} got annotations from {path.name}. Undo takes them back."
+                tell(taken if count else _NOTHING_NEW)
 
     def import_along(self, paths: Sequence[Path], images: str) -> None:
         """Take in annotations that came with images, as one step that can be undone, and say what was taken of both.
@@ -79,15 +83,16 @@ class ExchangeButtons(QWidget):
         project = self._session.project
         if project is None:
             return
+        now = project.snapshot()
         try:
-            read = wait_for(
-                self, "Reading annotations…", lambda job: read_what_fits(project, paths, progress=job.progress)
-            )
-            if read is None:
-                tell_warning(f"{images}; their annotations were not taken, as reading them was stopped.")
-            elif self._session.project is project:
-                found, left_out = read
-                changed = self._session.apply_annotations(found) if found else 0
+            read = wait_for(self, "Reading annotations…", lambda job: read_what_fits(now, paths, progress=job.progress))
+            if self._session.project is not project:
+                return
+            found, left_out = read or ({}, ())
+            changed = None if read is None else self._session.apply_annotations(found) if found else 0
+            if changed is None:
+                tell_warning(f"{images}; their annotations were not taken, as that was stopped.")
+            else:
                 (tell_warning if left_out else tell)(_along(images, bool(found), changed, left_out))
         except LandmarkerError as error:
             tell_error(f"{images}, but their annotations were not taken: {error}")
@@ -130,6 +135,7 @@ class ExchangeButtons(QWidget):
         self.this_action.setEnabled(self._session.case_id is not None)
 
 
+_STOPPED = "Stopped: no annotations were imported."
 _NOTHING_NEW = "There was nothing new to import: all of it is annotated here already."
 
 

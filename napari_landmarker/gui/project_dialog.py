@@ -7,7 +7,6 @@ from pathlib import Path
 
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import (
-    QApplication,
     QDialog,
     QDialogButtonBox,
     QFormLayout,
@@ -27,6 +26,8 @@ from napari_landmarker.engine.project import Project
 from napari_landmarker.engine.schema import LandmarkSchema
 from napari_landmarker.gui.file_choice import ANNOTATION_KINDS, choose_file, choose_folder
 from napari_landmarker.gui.problem_label import ProblemLabel
+from napari_landmarker.gui.tasks import Job
+from napari_landmarker.gui.waiting import wait_for
 
 
 class ProjectDialog(QDialog):
@@ -48,6 +49,7 @@ class ProjectDialog(QDialog):
         super().__init__(parent)
         self.project: Project | None = None
         self.along: tuple[Path, ...] = ()
+        self._making = False
         self._chosen, self._came_along = tuple(chosen), tuple(annotations)
         self.setWindowTitle("New project")
         self.setMinimumWidth(560)
@@ -103,17 +105,28 @@ class ProjectDialog(QDialog):
 
     def accept(self) -> None:
         """Make the project; on a problem, say it and stay open. Called by Qt."""
-        QApplication.setOverrideCursor(Qt.CursorShape.WaitCursor)
+        if self._making:
+            return
+        self._making = True
+        self.problem.hide()
         try:
             self.project = self._make()
+            if self.project is None:
+                self.problem.say("Stopped: no project was made.")
         except LandmarkerError as error:
             self.problem.say(str(error))
         finally:
-            QApplication.restoreOverrideCursor()
+            self._making = False
         if self.project is not None:
             super().accept()
 
-    def _make(self) -> Project:
+    def reject(self) -> None:
+        """Close, unless a project is being made. Called by Qt."""
+        if not self._making:
+            super().reject()
+
+    def _make(self) -> Project | None:
+        """Make the project beside the window; None where a person stopped it."""
         images_folder = None if self._are_chosen() else _path(self.images)
         if images_folder is None and not self._are_chosen():
             raise ProjectError("Choose the folder with the images first.")
@@ -122,12 +135,22 @@ class ProjectDialog(QDialog):
             raise ProjectError("Choose a folder for the project.")
         names = [line.strip() for line in self.landmarks.toPlainText().splitlines() if line.strip()]
         schema = LandmarkSchema.from_names(names)
-        images = distinct_images(self._chosen) if images_folder is None else find_images(images_folder)
-        spacing = _parse_spacing(self.spacing.text(), images)
-        project = create_project(folder, schema, images, annotations=annotations, spacing=spacing)
+        chosen, pixel_size, made = self._chosen, self.spacing.text(), list[Project]()
+
+        def work(job: Job) -> None:
+            images = distinct_images(chosen) if images_folder is None else find_images(images_folder)
+            spacing = _parse_spacing(pixel_size, images)
+            report = job.progress
+            made.append(
+                create_project(folder, schema, images, annotations=annotations, spacing=spacing, progress=report)
+            )
+
+        wait_for(self, "Making the project…", work)
+        if not made:
+            return None
         if annotations is None:
             self.along = self._came_along if images_folder is None else (images_folder,)
-        return project
+        return made[0]
 
     def _are_chosen(self) -> bool:
         """Whether the images are those that were chosen one by one, and not a folder."""

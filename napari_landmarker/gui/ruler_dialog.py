@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from qtpy.QtCore import Qt
 from qtpy.QtWidgets import (
-    QApplication,
     QDialog,
     QDialogButtonBox,
     QDoubleSpinBox,
@@ -74,14 +72,12 @@ class RulerDialog(QDialog):
         ids = [case.id for case in session.project.cases] if for_all else [session.case_id]
         super().accept()
         self.ruler.stop()
-        QApplication.setOverrideCursor(Qt.CursorShape.WaitCursor)
-        try:
-            with reported():
-                session.set_spacing(spacing, ids)
-                where = f"all {len(ids)} images" if for_all else "this image"
+        with reported():
+            where = f"all {len(ids)} images" if for_all else "this image"
+            if session.set_spacing(spacing, ids):
                 tell(f"A pixel of {where} is {pixel_size(spacing)} now: lengths are in mm.")
-        finally:
-            QApplication.restoreOverrideCursor()
+            else:
+                tell("Stopped: the size of a pixel is as it was.")
 
     def reject(self) -> None:
         """Called by Qt: measure nothing."""

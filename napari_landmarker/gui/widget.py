@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -13,7 +14,7 @@ from napari_landmarker.engine.io.images import distinct_images
 from napari_landmarker.engine.io.paths import whole_path
 from napari_landmarker.engine.project import Project, Split
 from napari_landmarker.gui.access_banner import AccessBanner
-from napari_landmarker.gui.annotate_panel import AnnotatePanel
+from napari_landmarker.gui.annotate_panel import NOT_ADDED, AnnotatePanel
 from napari_landmarker.gui.canvas import CanvasTool
 from napari_landmarker.gui.conflict import ConflictBanner
 from napari_landmarker.gui.diagnostics import Messages, copy_diagnostics
@@ -35,6 +36,7 @@ from napari_landmarker.gui.save_guard import SaveGuard
 from napari_landmarker.gui.start_page import StartPage
 from napari_landmarker.gui.train_panel import TrainPanel
 from napari_landmarker.gui.upkeep import Upkeep
+from napari_landmarker.gui.waiting import run_beside, wait_for
 from napari_landmarker.state.session import Session
 
 _NO_PROJECT = "Open or create a project first."
@@ -59,6 +61,7 @@ class LandmarkerWidget(QWidget):
         super().__init__(parent)
         self.viewer = viewer
         self.session = Session()
+        self.session.run_long = functools.partial(run_beside, self)
         self.messages = Messages(self.session)
         self.layers = CaseLayers(viewer, self.session)
         self.canvas = CanvasTool(viewer, self.session, self.layers)
@@ -143,7 +146,8 @@ class LandmarkerWidget(QWidget):
         annotations = dropped.pop(Kind.ANNOTATIONS, ()) if Kind.IMAGES in dropped else ()
         for kind, paths in dropped.items():
             if kind is Kind.IMAGES:
-                self._open_images(paths, annotations)
+                # the drop ends before a dialog begins
+                QTimer.singleShot(0, functools.partial(self._open_images, paths, annotations))
             else:
                 self._open_others(kind, paths)
 
@@ -153,10 +157,12 @@ class LandmarkerWidget(QWidget):
     def _open_images(self, paths: Sequence[Path], annotations: Sequence[Path]) -> None:
         """Images that were dropped, and the annotations that were dropped with them."""
         if self.session.project is None:
-            QTimer.singleShot(0, lambda: self.new_project(paths, annotations))  # the drop ends before a dialog begins
+            self.new_project(paths, annotations)
             return
         sentence = self._add_images(paths)
-        if annotations:
+        if sentence is None:
+            tell(f"{NOT_ADDED}.")
+        elif annotations:
             self.annotate.exchange.import_along(annotations, sentence)
         else:
             tell(f"{sentence}.")
@@ -185,11 +191,18 @@ class LandmarkerWidget(QWidget):
         self.tabs.setCurrentWidget(self.predict)
         self.predict.predict_next()
 
-    def _add_images(self, paths: Sequence[Path]) -> str:
-        """Add images to the project, and open the first of them; what was done, as a sentence without full stop."""
-        project, images = self.session.project, distinct_images(paths)
+    def _add_images(self, paths: Sequence[Path]) -> str | None:
+        """Add images to the project, and open the first of them.
+
+        Returns:
+            What was done, as a sentence without full stop; None where a person stopped it.
+        """
+        project = self.session.project
         assert project is not None
-        added = self.session.add_images(images)
+        images = wait_for(self, "Looking for images…", lambda _: distinct_images(paths))
+        added = None if images is None else self.session.add_images(images)
+        if images is None or added is None:
+            return None
         known = {project.image_path(case.id): case.id for case in project.cases}
         shown = added[0].id if added else known.get(whole_path(images[0]))
         if shown is not None and shown != self.session.case_id:

@@ -8,6 +8,7 @@ from napari_landmarker.engine.errors import LandmarkerError, ProjectError
 from napari_landmarker.engine.io.image import Image
 from napari_landmarker.engine.landmarks import LandmarkSet
 from napari_landmarker.engine.project import Project
+from napari_landmarker.state.long_work import RunLong, at_once
 from napari_landmarker.state.modes import LabelMode
 from napari_landmarker.state.open_case import OpenCase
 from napari_landmarker.state.prefetch import ImageCache
@@ -19,6 +20,7 @@ class SessionCases(OpenCase):
 
     Attributes:
         images: the images of the project as they are read ahead, or None.
+        run_long: how the session does what may take long, such as changing many files (see `long_work.RunLong`).
         read_image: how a case's image is taken from `images`; a window may wait for it in its own way.
         held: what is going on in all files of the project, in one sentence, so that nothing may be read or changed
             meanwhile; or None.
@@ -27,6 +29,7 @@ class SessionCases(OpenCase):
     def __init__(self) -> None:
         super().__init__()
         self.images: ImageCache | None = None
+        self.run_long: RunLong = at_once
         self.read_image: Callable[[ImageCache, str], Image] = ImageCache.image
         self.held: str | None = None
 

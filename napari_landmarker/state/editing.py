@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Literal
 
 from napari_landmarker.engine.landmarks import LandmarkSet, LandmarkStatus
+from napari_landmarker.engine.project_changes import change_annotations
 from napari_landmarker.state.core import SessionCore
 from napari_landmarker.state.edits import Edit
 from napari_landmarker.state.history import Step
@@ -132,7 +133,13 @@ class SessionEditing(SessionCore):
         cases = {edit.case_id for edit in step}
         if self.case_id not in cases and len(cases) == 1:
             self.open_case(step[0].case_id)
-        self._apply(step)
+        if len(cases) > 1:
+            edits = {edit.case_id: edit for edit in step}
+            if self._change_cases(tuple(edits), lambda case_id, before: edits[case_id].applied_to(before)) is None:
+                return
+            self._hide(step)
+        else:
+            self._apply(step)
         note()
         self._tell(step)
         changed = [(name, edit) for edit in step if edit.case_id == self.case_id for name in edit.names]
@@ -146,18 +153,54 @@ class SessionEditing(SessionCore):
                 self.travelled.emit(name, place)
 
     def _apply(self, step: Step) -> None:
-        """Change annotations and hidden predictions, and save; nothing changes if a case cannot be read."""
+        """Change annotations and hidden predictions, and save; nothing changes if a case cannot be read.
+
+        For steps of one case: saving many takes long (`_change_cases`).
+        """
         _, work = self._need_project()
         changed = [(edit, edit.applied_to(self._annotations_of(edit.case_id))) for edit in step]
         for edit, landmarks in changed:
             work.store.put(edit.case_id, landmarks)
-            work.hidden[edit.case_id] = edit.hidden_after(work.hidden.get(edit.case_id, frozenset()))
             if edit.case_id == self.case_id:
                 self.annotations = landmarks
-                self._refresh_shown()
+        self._hide(step)
         error = self._flush()
         if error is not None:
             self.failed.emit(str(error))
+
+    def _hide(self, step: Step) -> None:
+        """Hide and reveal what predictions a step does, and show the open case as it is now."""
+        _, work = self._need_project()
+        for edit in step:
+            work.hidden[edit.case_id] = edit.hidden_after(work.hidden.get(edit.case_id, frozenset()))
+        if any(edit.case_id == self.case_id for edit in step):
+            self._refresh_shown()
+
+    def _change_cases(
+        self, case_ids: Sequence[str], change: Callable[[str, LandmarkSet], LandmarkSet]
+    ) -> dict[str, tuple[LandmarkSet, LandmarkSet]] | None:
+        """Change the annotations of many cases and write them, beside the window: of all of them or of none.
+
+        Args:
+            case_ids: the cases.
+            change: what the annotations of a case become; called in any thread.
+
+        Returns:
+            Of the cases in which something changed: the annotations before and after. None where a person stopped it.
+
+        Raises:
+            LandmarkerError: if annotations cannot be read or written; nothing has changed then.
+        """
+        project, work = self._need_writable()
+        now = project.snapshot()
+        changed = self._change_all(
+            "Changing the annotations…", lambda progress: change_annotations(now, case_ids, change, progress)
+        )
+        for case_id, (_, landmarks) in (changed or {}).items():
+            work.store.written(case_id, landmarks)
+            if case_id == self.case_id:
+                self.annotations = landmarks
+        return changed
 
     def _annotations_of(self, case_id: str) -> LandmarkSet:
         """What is annotated in a case, open or not; LandmarkerError if it cannot be read."""

@@ -72,9 +72,7 @@ class Edit:
         after = self.after
         if after.grid.shape == landmarks.grid.shape:
             after = replace(after, grid=landmarks.grid)
-        for name in self.names:
-            landmarks = landmarks.taking(name, after)
-        return landmarks
+        return landmarks.taking(self.names, after)
 
     def hidden_after(self, hidden: frozenset[str]) -> frozenset[str]:
         """Which predictions are hidden afterwards, given which are hidden now."""

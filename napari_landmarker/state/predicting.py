@@ -76,27 +76,28 @@ class SessionPredicting(SessionPlacing):
             self.set_model(active)
         self.models_changed.emit()
 
-    def apply_annotations(self, imported: Mapping[str, LandmarkSet]) -> int:
+    def apply_annotations(self, imported: Mapping[str, LandmarkSet]) -> int | None:
         """Take annotations in, for any cases, as one step that can be undone.
 
         What a person has annotated stays; the import fills in what nobody has annotated yet.
 
         Returns:
-            How many cases changed.
+            How many cases changed; None where a person stopped it: nothing has changed then.
 
         Raises:
-            LandmarkerError: if the annotations of a case cannot be read; nothing has changed then.
+            LandmarkerError: if the annotations of a case cannot be read or written; nothing has changed then.
         """
-        self._need_writable()
-        edits = []
-        for case_id, landmarks in imported.items():
-            before = self._annotations_of(case_id)
-            edit = Edit.between(case_id, before, merge(before, landmarks.reordered(self.names)), self.names)
-            if edit.changes_something:
-                edits.append(edit)
-        self._do(tuple(edits))
-        self._step_from(self.current)
-        return len(edits)
+        names = self.names
+        changed = self._change_cases(
+            tuple(imported), lambda case_id, before: merge(before, imported[case_id].reordered(names))
+        )
+        step = tuple(Edit(case_id, *sets) for case_id, sets in (changed or {}).items())
+        if step and self._work is not None:
+            self._work.history.push(step)
+            self._hide(step)
+            self._tell(step)
+            self._step_from(self.current)
+        return None if changed is None else len(step)
 
     # ---- inside
 

@@ -9,7 +9,7 @@ from threading import Event
 
 from napari_landmarker.engine.errors import LandmarkerError, ProjectError
 from napari_landmarker.engine.io.together import is_unfinished
-from napari_landmarker.engine.project import Case, Split
+from napari_landmarker.engine.project import Case, Project, Split
 from napari_landmarker.engine.project_changes import Progress, annotated_in, change_schema, set_spacing
 from napari_landmarker.engine.schema import LandmarkSchema
 from napari_landmarker.state.raters import SessionRaters
@@ -21,10 +21,26 @@ _CUT_OFF = "The change of the landmarks was cut off: open the project again to f
 class SessionProject(SessionRaters):
     """What a person changes in the project as a whole; only landmarks are edits that can be undone."""
 
-    def add_images(self, images: Iterable[Path | str], spacing: Sequence[float] | None = None) -> tuple[Case, ...]:
-        """Add images as new cases (see `Project.add_images`); the first case opens if none was open."""
+    def add_images(
+        self, images: Iterable[Path | str], spacing: Sequence[float] | None = None
+    ) -> tuple[Case, ...] | None:
+        """Add images as new cases (see `Project.add_images`); the first case opens if none was open.
+
+        Returns:
+            The new cases; None where a person stopped it: nothing has changed then.
+        """
         project, _ = self._need_writable()
-        added = project.add_images(images, spacing)
+        now, read = project.snapshot(), list[tuple[Case, ...]]()
+
+        def work(progress: Progress) -> None:
+            read.append(now.new_cases(images, spacing, progress=progress))
+
+        if not self.run_long("Reading the images…", work) or self.project is not project:
+            return None
+        self._need_writable()
+        if project.cases != now.cases:
+            raise ProjectError("The images of the project changed meanwhile: add them once more.")
+        added = project.add_cases(read[0])
         self.cases_changed.emit()
         if self.case_id is None and added:
             self.open_case(added[0].id)
@@ -36,7 +52,7 @@ class SessionProject(SessionRaters):
         project.set_split(case_id, split)
         self.progress_changed.emit((case_id,))
 
-    def set_spacing(self, spacing: Sequence[float] | None, case_ids: Iterable[str] | None = None) -> None:
+    def set_spacing(self, spacing: Sequence[float] | None, case_ids: Iterable[str] | None = None) -> bool:
         """Say how many millimetres a pixel is; landmarks keep their place in the image.
 
         As points are kept in index coordinates, what was done before can still be undone.
@@ -45,18 +61,30 @@ class SessionProject(SessionRaters):
             spacing: in array order; None for what the image files state.
             case_ids: for which cases; None for the open one.
 
+        Returns:
+            False where a person stopped it: nothing changes then.
+
         Raises:
             LandmarkerError: if it is not one positive number for each dimension, or cannot be saved; nothing changes.
         """
         project, _ = self._need_writable()
         ids = tuple(case_ids) if case_ids is not None else (self.case_id,) if self.case_id is not None else ()
-        self._need_saved()
-        self._whole(lambda: set_spacing(project, ids, spacing))
+        now = project.snapshot()
+
+        def change(progress: Progress) -> Project:
+            set_spacing(now, ids, spacing, progress)
+            return now
+
+        changed = self._change_all("Changing the pixel size…", change)
+        if changed is None:
+            return False
+        project.adopt(changed, other_spacing=ids)
         for work in self._works.values():
             work.store.read_again(ids)
         self.geometry_changed.emit(ids)
         if self.case_id in ids:
             self._open_again(self.case_id)
+        return True
 
     # ---- landmarks
 
@@ -159,13 +187,3 @@ class SessionProject(SessionRaters):
         for work in self._works.values():
             work.store.read_anew()
         self._show_anew(renamed.get(self.current or "", self.current), other_landmarks=True)
-
-    def _whole(self, change: Callable[[], None]) -> None:
-        """Make a change of many files; where the disk fails in the middle, nothing is written until it is finished."""
-        project, _ = self._need_project()
-        try:
-            change()
-        except LandmarkerError as error:
-            if is_unfinished(project.root):
-                self._set_owner(str(error))
-            raise

@@ -3,18 +3,25 @@
 from __future__ import annotations
 
 import errno
+from collections.abc import Callable
+from typing import TypeVar
 
 from napari_landmarker.engine.errors import LandmarkerError, ProjectError
+from napari_landmarker.engine.io.together import is_unfinished
 from napari_landmarker.engine.left_behind import remove_left_behind
 from napari_landmarker.engine.project import Project
+from napari_landmarker.engine.project_changes import Progress
 from napari_landmarker.state.cases import SessionCases
 from napari_landmarker.state.lock import ProjectLock
 from napari_landmarker.state.work import Work
+
+T = TypeVar("T")
 
 #: What an operating system says of a folder in which nothing may be written.
 _READ_ONLY = (errno.EACCES, errno.EPERM, errno.EROFS)
 #: What a person is told where another window, or program, wrote in the project.
 _READ_ANEW = "This project was changed elsewhere, so it was read again."
+_HELD = "Many files of the project are just being changed: wait until that is done."
 _DO_AGAIN = "This project was changed elsewhere, so it was read again: look at it, then do that once more."
 
 
@@ -115,6 +122,34 @@ class SessionSharing(SessionCases):
         error = self._save()
         if error is not None:
             raise ProjectError(f"Not all annotations are saved yet, so this has to wait: {error}") from error
+
+    def _change_all(self, words: str, change: Callable[[Progress], T]) -> T | None:
+        """Change many files beside the window, while all that would read or change the project is held off.
+
+        Args:
+            words: what goes on.
+            change: changes all of them or none.
+
+        Returns:
+            What ``change`` returned; None where a person stopped it.
+
+        Raises:
+            LandmarkerError: if that cannot be now, or fails. Where the disk failed in the middle, nothing is written
+                any more until it is finished.
+        """
+        project, _ = self._need_writable()
+        self._need_saved()
+        done: list[T] = []
+        self.held = _HELD
+        try:
+            self.run_long(words, lambda progress: done.append(change(progress)))
+        except LandmarkerError as error:
+            if is_unfinished(project.root):
+                self._set_owner(str(error))
+            raise
+        finally:
+            self.held = None
+        return done[0] if done and self.project is project else None
 
     def _acquire(self, project: Project, take_over: bool) -> str | None:
         """Take the project's lock; why that cannot be, in one sentence. A full disk is told when something is saved."""

@@ -71,6 +71,11 @@ class AnnotationStore:
                 self._note(case_id, self._stamp(case_id))
         return first
 
+    def written(self, case_id: str, landmarks: LandmarkSet) -> None:
+        """Note that the program itself has written the annotations of a case, all of which were saved."""
+        self._counts[case_id] = Counts.of(landmarks)
+        self._note(case_id, self._stamp(case_id))
+
     def keep_mine(self, case_id: str) -> None:
         """Let the next `flush` write over what another program wrote."""
         if self._conflicts.pop(case_id, "none") is None:
