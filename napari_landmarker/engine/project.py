@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from itertools import chain
 from pathlib import Path, PurePosixPath
@@ -217,8 +217,12 @@ class Project(ProjectModels):
 
     def set_split(self, case_id: str, split: Split) -> None:
         """Move a case to another split."""
-        moved = self.case(case_id).model_copy(update={"split": split})
-        cases = tuple(moved if case.id == case_id else case for case in self.cases)
+        self.set_splits({case_id: split})
+
+    def set_splits(self, splits: Mapping[str, Split]) -> None:
+        """Move cases to other splits."""
+        moved = {case_id: self.case(case_id).model_copy(update={"split": split}) for case_id, split in splits.items()}
+        cases = tuple(moved.get(case.id, case) for case in self.cases)
         self._write(self._content.model_copy(update={"cases": cases}))
 
     def add_images(

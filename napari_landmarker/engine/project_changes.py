@@ -90,7 +90,7 @@ def change_schema(
 
 
 def set_spacing(
-    project: Project, case_ids: Iterable[str], spacing: Sequence[float] | None, progress: Progress | None = None
+    project: Project, spacings: Mapping[str, Sequence[float] | None], progress: Progress | None = None
 ) -> None:
     """Say how many millimetres a pixel is; landmarks keep their place in the image.
 
@@ -98,19 +98,18 @@ def set_spacing(
 
     Args:
         project: the project.
-        case_ids: for which images.
-        spacing: in array order; None for what their files state.
+        spacings: of images, in array order; None for what their files state.
         progress: called for each image that is dealt with.
 
     Raises:
         GeometryError: if it is not one positive number for each dimension.
         LandmarkerError: if a volume or its annotations cannot be read, or the files cannot be written.
     """
-    ids = tuple(dict.fromkeys(case_ids))
-    said = None if spacing is None else tuple(float(value) for value in spacing)
-    changed = {case_id: project.case(case_id).model_copy(update={"spacing": said}) for case_id in ids}
-    if said is not None and ids:
-        _some_grid(project, ids).with_spacing(said)
+    ids = tuple(spacings)
+    said = {name: None if one is None else tuple(float(value) for value in one) for name, one in spacings.items()}
+    changed = {case_id: project.case(case_id).model_copy(update={"spacing": said[case_id]}) for case_id in ids}
+    for spacing in set(said.values()) - {None}:
+        _some_grid(project, ids).with_spacing(spacing)
     after = project.with_cases([changed.get(case.id, case) for case in project.cases])
 
     def files() -> Iterator[tuple[Path, bytes]]:

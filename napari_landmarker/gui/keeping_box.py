@@ -144,8 +144,8 @@ class KeepingBox(QWidget):
         if wanted is None:
             return
         try:
-            for case_id in usable if wanted else ():
-                self.session.set_split(case_id, Split.CALIBRATION)
+            if wanted:
+                self.session.set_splits(dict.fromkeys(usable, Split.CALIBRATION))
         except LandmarkerError as error:
             self.session.failed.emit(str(error))
             return

@@ -8,12 +8,15 @@ from typing import Literal
 from napari_landmarker.engine.landmarks import LandmarkSet, LandmarkStatus
 from napari_landmarker.engine.project_changes import change_annotations
 from napari_landmarker.state.core import SessionCore
-from napari_landmarker.state.edits import Edit
+from napari_landmarker.state.edits import Edit, ProjectEdit
 from napari_landmarker.state.history import Step
+
+#: Edits of annotations, one for each case.
+Edits = tuple[Edit, ...]
 
 
 class SessionEditing(SessionCore):
-    """Edits of annotations as steps that can be undone, and what keeps them from being made."""
+    """Edits as steps that can be undone, and what keeps them from being made."""
 
     # ---- what may be changed
 
@@ -44,12 +47,12 @@ class SessionEditing(SessionCore):
     def undo(self) -> None:
         """Take the last edit back; LandmarkerError if its case cannot be opened."""
         if self._work is not None:
-            self._travel(self._work.history.to_undo, self._work.history.undone)
+            self._travel(self._work.history.to_undo, self._work.history.undone, "Taken back")
 
     def redo(self) -> None:
         """Do the edit that was taken back last again; LandmarkerError if its case cannot be opened."""
         if self._work is not None:
-            self._travel(self._work.history.to_redo, self._work.history.redone)
+            self._travel(self._work.history.to_redo, self._work.history.redone, "Done again")
 
     # ---- annotations that another program changed
 
@@ -107,7 +110,7 @@ class SessionEditing(SessionCore):
         if edit.changes_something:
             self._do((edit,))
 
-    def _do(self, step: Step) -> bool:
+    def _do(self, step: Edits) -> bool:
         """Apply a new step and remember it; False, and told, where nothing may be written."""
         if not step or self._work is None or self._refuses_all():
             return False
@@ -123,12 +126,27 @@ class SessionEditing(SessionCore):
             self.refused.emit(sentence)
         return sentence is not None
 
-    def _travel(self, step: Step | None, note: Callable[[], None]) -> None:
+    def _change_project(self, edit: ProjectEdit) -> bool:
+        """Make a new change of the project and remember it; False where a person stopped it."""
+        if edit.before != edit.after:
+            if not edit.put(edit.after):
+                return False
+            self._need_project()[1].history.push(edit)
+            self.history_changed.emit()
+        return True
+
+    def _travel(self, step: Step | None, note: Callable[[], None], words: str) -> None:
         """Apply a step of the history, in sight: a step of one other case opens that case first.
 
         Where it changed one landmark, its place is told, so that a person sees what happened.
         """
         if step is None or self._refuses_all():
+            return
+        if isinstance(step, ProjectEdit):
+            if step.put(step.after):
+                note()
+                self.history_changed.emit()
+                self.told.emit(f"{words}: {step.what}.")
             return
         cases = {edit.case_id for edit in step}
         if self.case_id not in cases and len(cases) == 1:
@@ -152,7 +170,7 @@ class SessionEditing(SessionCore):
             if place is not None:
                 self.travelled.emit(name, place)
 
-    def _apply(self, step: Step) -> None:
+    def _apply(self, step: Edits) -> None:
         """Change annotations and hidden predictions, and save; nothing changes if a case cannot be read.
 
         For steps of one case: saving many takes long (`_change_cases`).
@@ -168,7 +186,7 @@ class SessionEditing(SessionCore):
         if error is not None:
             self.failed.emit(str(error))
 
-    def _hide(self, step: Step) -> None:
+    def _hide(self, step: Edits) -> None:
         """Hide and reveal what predictions a step does, and show the open case as it is now."""
         _, work = self._need_project()
         for edit in step:
@@ -208,7 +226,7 @@ class SessionEditing(SessionCore):
             return self.annotations
         return self._need_project()[1].store.get(case_id)
 
-    def _tell(self, step: Step) -> None:
+    def _tell(self, step: Edits) -> None:
         names = tuple(name for edit in step if edit.case_id == self.case_id for name in edit.names)
         if names:
             self.landmarks_changed.emit(names)

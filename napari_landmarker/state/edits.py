@@ -1,9 +1,10 @@
-"""Edits as values: what changed in one case, from what to what. Every edit knows its inverse."""
+"""Edits as values: what changed, from what to what. Every edit knows its inverse."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
+from typing import Any
 
 from napari_landmarker.engine.geometry import FloatArray
 from napari_landmarker.engine.landmarks import LandmarkSet
@@ -77,3 +78,25 @@ class Edit:
     def hidden_after(self, hidden: frozenset[str]) -> frozenset[str]:
         """Which predictions are hidden afterwards, given which are hidden now."""
         return (hidden | self.hides) - self.reveals
+
+
+@dataclass(frozen=True, eq=False)
+class ProjectEdit:
+    """A change of what a project says of its images beside their annotations.
+
+    Attributes:
+        what: what changes, in words that follow "Taken back:".
+        before: what it was.
+        after: what it becomes.
+        put: makes it so and tells of it; False where a person stopped that.
+    """
+
+    what: str
+    before: Any
+    after: Any
+    put: Callable[[Any], bool]
+
+    @property
+    def inverse(self) -> ProjectEdit:
+        """The edit that undoes this one."""
+        return ProjectEdit(self.what, self.after, self.before, self.put)

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from napari_landmarker.state.edits import Edit
+from napari_landmarker.state.edits import Edit, ProjectEdit
 
-#: What one undo takes back: one edit for a click, one for each case for an import.
-Step = tuple[Edit, ...]
+#: What one undo takes back: one edit for a click, one for each case for an import; or a change of the project.
+Step = tuple[Edit, ...] | ProjectEdit
 
 
 class History:
@@ -25,7 +25,10 @@ class History:
     @property
     def to_undo(self) -> Step | None:
         """What the next undo has to apply, inverted already, or None."""
-        return tuple(edit.inverse for edit in reversed(self._done[-1])) if self._done else None
+        if not self._done:
+            return None
+        last = self._done[-1]
+        return last.inverse if isinstance(last, ProjectEdit) else tuple(edit.inverse for edit in reversed(last))
 
     @property
     def to_redo(self) -> Step | None:

@@ -12,6 +12,7 @@ from napari_landmarker.engine.io.together import is_unfinished
 from napari_landmarker.engine.project import Case, Project, Split
 from napari_landmarker.engine.project_changes import Progress, annotated_in, change_schema, set_spacing
 from napari_landmarker.engine.schema import LandmarkSchema
+from napari_landmarker.state.edits import ProjectEdit
 from napari_landmarker.state.raters import SessionRaters
 
 _HELD = "The landmarks of the project are just being changed: wait until that is done."
@@ -19,7 +20,11 @@ _CUT_OFF = "The change of the landmarks was cut off: open the project again to f
 
 
 class SessionProject(SessionRaters):
-    """What a person changes in the project as a whole; only landmarks are edits that can be undone."""
+    """What a person changes in the project as a whole.
+
+    The use and the spacing of images can be undone. Other landmarks cannot: they are asked about before. Nor can images
+    that were added.
+    """
 
     def add_images(
         self, images: Iterable[Path | str], spacing: Sequence[float] | None = None
@@ -48,14 +53,16 @@ class SessionProject(SessionRaters):
 
     def set_split(self, case_id: str, split: Split) -> None:
         """Move a case to another split; LandmarkerError if that cannot be saved."""
+        self.set_splits({case_id: split})
+
+    def set_splits(self, splits: Mapping[str, Split]) -> None:
+        """Move cases to other splits, as one step; LandmarkerError if that cannot be saved."""
         project, _ = self._need_writable()
-        project.set_split(case_id, split)
-        self.progress_changed.emit((case_id,))
+        before = {case_id: project.case(case_id).split for case_id in splits}
+        self._change_project(ProjectEdit(f"the use of {_images(splits)}", before, dict(splits), self._put_splits))
 
     def set_spacing(self, spacing: Sequence[float] | None, case_ids: Iterable[str] | None = None) -> bool:
         """Say how many millimetres a pixel is; landmarks keep their place in the image.
-
-        As points are kept in index coordinates, what was done before can still be undone.
 
         Args:
             spacing: in array order; None for what the image files state.
@@ -69,22 +76,9 @@ class SessionProject(SessionRaters):
         """
         project, _ = self._need_writable()
         ids = tuple(case_ids) if case_ids is not None else (self.case_id,) if self.case_id is not None else ()
-        now = project.snapshot()
-
-        def change(progress: Progress) -> Project:
-            set_spacing(now, ids, spacing, progress)
-            return now
-
-        changed = self._change_all("Changing the pixel size…", change)
-        if changed is None:
-            return False
-        project.adopt(changed, other_spacing=ids)
-        for work in self._works.values():
-            work.store.read_again(ids)
-        self.geometry_changed.emit(ids)
-        if self.case_id in ids:
-            self._open_again(self.case_id)
-        return True
+        before = {case_id: project.case(case_id).spacing for case_id in ids}
+        after = dict.fromkeys(ids, None if spacing is None else tuple(float(value) for value in spacing))
+        return self._change_project(ProjectEdit(f"the pixel size of {_images(ids)}", before, after, self._put_spacings))
 
     # ---- landmarks
 
@@ -177,6 +171,31 @@ class SessionProject(SessionRaters):
 
     # ---- inside
 
+    def _put_splits(self, splits: Mapping[str, Split]) -> bool:
+        self._need_writable()[0].set_splits(splits)
+        self.progress_changed.emit(tuple(splits))
+        return True
+
+    def _put_spacings(self, spacings: Mapping[str, Sequence[float] | None]) -> bool:
+        """Points are kept in index coordinates: they stay where they are, and so do edits from before."""
+        project, _ = self._need_writable()
+        now, ids = project.snapshot(), tuple(spacings)
+
+        def change(progress: Progress) -> Project:
+            set_spacing(now, spacings, progress)
+            return now
+
+        changed = self._change_all("Changing the pixel size…", change)
+        if changed is None:
+            return False
+        project.adopt(changed, other_spacing=ids)
+        for work in self._works.values():
+            work.store.read_again(ids)
+        self.geometry_changed.emit(ids)
+        if self.case_id in ids:
+            self._open_again(self.case_id)
+        return True
+
     def _end_change(self, done: bool, renamed: Mapping[str, str], problem: str) -> None:
         """Show the landmarks as they are on disk now; where the change was cut off, nothing is written."""
         project, _ = self._need_project()
@@ -187,3 +206,8 @@ class SessionProject(SessionRaters):
         for work in self._works.values():
             work.store.read_anew()
         self._show_anew(renamed.get(self.current or "", self.current), other_landmarks=True)
+
+
+def _images(case_ids: Collection[str]) -> str:
+    """How many images, or which one."""
+    return f"'{next(iter(case_ids))}'" if len(case_ids) == 1 else f"{len(case_ids)} images"

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from napari_landmarker.engine.errors import ProjectError
+from napari_landmarker.state.edits import ProjectEdit
 from napari_landmarker.state.project_edits import SessionProject
 
 REVIEWED_FILE = "reviewed.jsonl"
@@ -68,9 +69,15 @@ class SessionReviewing(SessionProject):
     def set_reviewed(self, case_id: str, reviewed: bool = True) -> None:
         """Tick a case off, or take the tick back; LandmarkerError if that cannot be saved."""
         self._need_writable()[0].case(case_id)
-        if reviewed != self.reviewed(case_id):
-            self._log().put(case_id, self.model, reviewed)
+        model = self.model
+
+        def put(ticked: bool) -> bool:
+            self._need_writable()
+            self._log().put(case_id, model, ticked)
             self.reviewed_changed.emit(case_id)
+            return True
+
+        self._change_project(ProjectEdit(f"the review of '{case_id}'", self.reviewed(case_id), reviewed, put))
 
     def _log(self) -> ReviewLog:
         if self._reviews is None:

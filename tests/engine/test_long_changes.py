@@ -155,10 +155,10 @@ def test_the_spacing_of_all_images_changes_or_none(project: Project) -> None:
     ids, told = [case.id for case in project.cases], list[tuple[int, int]]()
     before = files(project.root)
     with pytest.raises(Stopped):
-        set_spacing(project, ids, (0.5, 0.5), stopping_after(2))
+        set_spacing(project, dict.fromkeys(ids, (0.5, 0.5)), stopping_after(2))
     assert files(project.root) == before
     assert project.geometry("a").grid.spacing is None
-    set_spacing(project, ids, (0.5, 0.5), lambda *so_far: told.append(so_far))
+    set_spacing(project, dict.fromkeys(ids, (0.5, 0.5)), lambda *so_far: told.append(so_far))
     assert told == [(n, 4) for n in range(1, 5)]
     assert project.geometry("a").grid.spacing == (0.5, 0.5)
 

@@ -230,7 +230,7 @@ def test_pictures_are_calibrated_without_reading_them_however_many_they_are(
     read = []
     fresh, real = Project.open(project.root), Project.geometry
     monkeypatch.setattr(Project, "geometry", lambda self, case_id: read.append(case_id) or real(self, case_id))
-    set_spacing(fresh, [case.id for case in fresh.cases], (0.5, 0.25))
+    set_spacing(fresh, {case.id: (0.5, 0.25) for case in fresh.cases})
     assert set(read) == {"0", "1"}, "one that is gone hinders none, and one tells how many dimensions all have"
     assert [case.spacing for case in Project.open(project.root).cases] == [(0.5, 0.25)] * 3
     found = Project.open(project.root).annotations("1")
@@ -241,19 +241,19 @@ def test_a_spacing_said_later_leaves_every_point_in_its_pixel(project: Project) 
     ndim = project.geometry("x").grid.ndim
     before = everything(project)
     spacing = (2.0, 0.5, 0.25)[:ndim]
-    set_spacing(project, ["x", "y"], spacing)
+    set_spacing(project, {"x": spacing, "y": spacing})
     after = everything(project)
     for old, new in zip(before, after, strict=True):
         np.testing.assert_allclose(new.points, old.points, atol=1e-9)
         assert new.grid.spacing == spacing
         np.testing.assert_array_equal(new.status, old.status)
-    set_spacing(project, ["x"], (1.0,) * ndim)
-    set_spacing(project, ["x"], None)
+    set_spacing(project, {"x": (1.0,) * ndim})
+    set_spacing(project, {"x": None})
     fresh = Project.open(project.root)
     assert (fresh.geometry("x").grid.spacing, fresh.geometry("y").grid.spacing) == (None, spacing)
     np.testing.assert_allclose(fresh.annotations("x").points, before[0].points, atol=1e-9)
     for wrong in ((1.0,), (0.0,) * ndim, (np.nan,) * ndim):
         with pytest.raises(GeometryError):
-            set_spacing(project, ["x"], wrong)
+            set_spacing(project, {"x": wrong})
     with pytest.raises(LandmarkerError, match="no case"):
-        set_spacing(project, ["nobody"], spacing)
+        set_spacing(project, {"nobody": spacing})

@@ -39,7 +39,7 @@ CHANGES: dict[str, Callable[[Project, Path], object]] = {
     "split": lambda project, _: project.set_split("a", Split.CALIBRATION),
     "images": lambda project, folder: project.add_images([picture(folder / "d.png")]),
     "landmarks": lambda project, _: change_schema(project, LandmarkSchema.from_names(("base",))),
-    "spacing": lambda project, _: set_spacing(project, ["a"], (2.0, 2.0)),
+    "spacing": lambda project, _: set_spacing(project, {"a": (2.0, 2.0)}),
 }
 
 

@@ -338,6 +338,12 @@ def test_a_ruler_of_known_length_calibrates_this_image_or_all(flat: Canvas, told
     assert known == ([True] * 3 if for_all else [True, False, False])
     half = np.array(flat.viewer.canvas.size) / 2 / flat.viewer.scene.camera.zoom
     assert (np.array(session.image.grid.shape) * expected / 2 <= half).all(), "the whole image is in view"
+    flat.undo()
+    assert session.image.grid.spacing is None
+    assert [case.spacing for case in Project.open(session.project.root).cases] == [None] * len(again.cases)
+    assert list(session.shown.placed) == [True, False, False]
+    flat.redo()
+    np.testing.assert_allclose(session.image.grid.spacing, (expected, expected), rtol=1e-6)
 
 
 def test_escape_puts_the_ruler_away_and_clicks_place_again(flat: Canvas) -> None:

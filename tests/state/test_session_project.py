@@ -12,7 +12,7 @@ from PIL import Image as PillowImage
 from results import NAMES, SHAPE, on_disk, result, words
 
 from napari_landmarker.engine.errors import AnnotationError, GeometryError, ImageError, ProjectError
-from napari_landmarker.engine.project import Project
+from napari_landmarker.engine.project import Project, Split
 from napari_landmarker.engine.schema import LandmarkSchema
 from napari_landmarker.state.prefetch import ImageCache
 from napari_landmarker.state.progress import PROGRESS_FILE
@@ -77,7 +77,7 @@ def test_example_pictures_are_found_in_the_project(session: Session) -> None:
     assert Project.open(session.project.root).schema.definition("A").example == "examples/a.png"
 
 
-def test_a_spacing_said_with_a_ruler_holds_for_one_image_or_all_and_undo_goes_on(session: Session) -> None:
+def test_a_spacing_said_with_a_ruler_holds_for_one_image_or_all_and_is_undone(session: Session) -> None:
     heard: list[tuple[str, ...]] = []
     session.geometry_changed.connect(heard.append)
     session.place((1, 2))
@@ -90,12 +90,51 @@ def test_a_spacing_said_with_a_ruler_holds_for_one_image_or_all_and_undo_goes_on
     session.move("A", (3, 3))
     session.undo()
     np.testing.assert_array_equal(on_disk(session).point("A"), (1, 2))
-    session.undo()
-    assert not on_disk(session).placed.any()
-    assert session.conflicts == ()
     with pytest.raises(GeometryError):
         session.set_spacing((0, 1))
     assert session.image.grid.spacing == (0.25, 0.25)
+    told: list[str] = []
+    session.told.connect(told.append)
+    session.undo()
+    saved = [case.spacing for case in Project.open(session.project.root).cases]
+    assert saved == [(0.5, 0.5), None, None]
+    assert (session.image.grid.spacing, session.shown.grid.spacing) == ((0.5, 0.5), (0.5, 0.5))
+    session.undo()
+    assert session.image.grid.spacing is None
+    session.redo()
+    assert session.image.grid.spacing == (0.5, 0.5)
+    session.undo()
+    session.undo()
+    assert not on_disk(session).placed.any()
+    assert session.conflicts == ()
+    pixel_size = "the pixel size of 'x'."
+    expected = ["Taken back: the pixel size of 3 images.", "Taken back: " + pixel_size, "Done again: " + pixel_size]
+    assert told == [*expected, "Taken back: " + pixel_size]
+
+
+def test_the_use_of_an_image_and_a_tick_of_the_review_are_undone_between_edits(session: Session) -> None:
+    split = session.project.case("y").split
+    session.place((1, 2))
+    session.set_split("y", Split.CALIBRATION)
+    session.set_reviewed("y")
+    session.place((3, 3))
+    session.undo()
+    assert (session.shown.placed.sum(), session.reviewed("y")) == (1, True)
+    session.undo()
+    assert not session.reviewed("y")
+    assert Project.open(session.project.root).case("y").split is Split.CALIBRATION
+    session.undo()
+    assert Project.open(session.project.root).case("y").split is split
+    for _ in range(3):
+        session.redo()
+    assert session.reviewed("y")
+    assert Project.open(session.project.root).case("y").split is Split.CALIBRATION
+    assert session.shown.placed.sum() == 2
+    assert not session.can_redo
+    session.set_reviewed("y")
+    session.set_split("y", Split.CALIBRATION)
+    session.undo()
+    assert session.shown.placed.sum() == 1, "what changes nothing is no step"
 
 
 # ---- counts
