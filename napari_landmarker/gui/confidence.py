@@ -90,6 +90,7 @@ class ConfidenceColors(QObject):
         layer = self.layers.points
         if layer is not None and len(colors) and not np.allclose(colors, layer.face_color, atol=1e-6):
             layer.face_color = colors
+            self.layers.look_changed.emit()
 
 
 class ConfidenceBar(QWidget):

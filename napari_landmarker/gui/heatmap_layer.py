@@ -1,4 +1,4 @@
-"""`HeatmapLayer`: where the model sees a landmark, as a coloured veil over the image."""
+"""`HeatmapLayer`: where the model sees a landmark, as a coloured veil over the image and over the three views of it."""
 
 from __future__ import annotations
 
@@ -9,11 +9,14 @@ import numpy.typing as npt
 from napari.layers import Image as ImageLayer
 from napari.utils import Colormap
 from napari.viewer import Viewer
+from psygnal import Signal
 
 from napari_landmarker.engine.geometry import AffineMap, FloatArray
 from napari_landmarker.gui.case_layers import POINTS_NAME
 from napari_landmarker.gui.drawn_once import drawn_once
 from napari_landmarker.gui.looks import layer_geometry
+from napari_landmarker.gui.slice_guests import SlicePicture
+from napari_landmarker.gui.slice_picture import picture, veil_pixels
 from napari_landmarker.state.prediction import PredictionLike
 from napari_landmarker.state.session import Session
 
@@ -34,12 +37,19 @@ HEAT = Colormap(
     display_name="heat",
     controls=[0.0, 0.2, 0.5, 0.75, 1.0],
 )
+#: Properties of the layer that change how its slices are drawn.
+_LOOKS = ("visible", "opacity", "contrast_limits", "gamma", "colormap")
+#: The slices are made finer until they have so many pixels along a side, at most by this factor.
+_FINE, _FINEST = 256, 16
 
 
 class HeatmapLayer:
     """Shows the heatmaps of the session's prediction over the image, aligned to it.
 
     The layer is only hidden where there is nothing to show: making one takes napari longer than filling it.
+
+    Signals:
+        changed: another map is shown, or none, or it looks otherwise.
 
     Attributes:
         layer: the image layer, None until there was something to show.
@@ -49,6 +59,8 @@ class HeatmapLayer:
         opacity: of the layer, in [0, 1].
     """
 
+    changed = Signal()
+
     def __init__(self, viewer: Viewer, session: Session) -> None:
         self.viewer = viewer
         self.session = session
@@ -57,9 +69,32 @@ class HeatmapLayer:
         self.which = ALL
         self.opacity = 0.6
         self._geometry: dict[str, Any] = {}
+        self._placed: tuple[FloatArray, FloatArray] = (np.ones(0), np.zeros(0))
+        self._slices: dict[int, tuple[int, SlicePicture]] = {}
 
     def refresh(self) -> None:
         """Show what the session has now."""
+        self._show()
+        self._tell()
+
+    def on_slice(self, axis: int, at: int) -> list[SlicePicture]:
+        """What is seen on the slice at an index of an axis of a volume; made anew only if it is another."""
+        layer = self.layer
+        if layer is None or not layer.visible or not self._fits(3):
+            return []
+        if axis not in self._slices or self._slices[axis][0] != at:
+            self._slices[axis] = (at, self._slice(layer, axis, at))
+        return [self._slices[axis][1]]
+
+    def _slice(self, layer: ImageLayer, axis: int, at: int) -> SlicePicture:
+        """The map on a slice, interpolated before it is coloured, as on the main canvas."""
+        scale, first = self._placed
+        values = _slices_at(np.moveaxis(layer.data, axis, 0), (at - first[axis : axis + 1]) / scale[axis])[0]
+        low, high = first - scale / 2, first + (np.array(layer.data.shape) - 0.5) * scale
+        low[axis] = high[axis] = at
+        return SlicePicture(picture(veil_pixels(_finer(_finer(values).T).T, layer)), low, high, layer.opacity)
+
+    def _show(self) -> None:
         prediction, image = self.session.prediction, self.session.image
         if image is None:
             self.remove()
@@ -68,11 +103,11 @@ class HeatmapLayer:
             if self.layer is not None and self.layer.visible:
                 self.layer.visible = False
             return
-        array, placement = place(self._map(prediction), prediction.to_heatmap)
+        array, self._placed = place(self._map(prediction), prediction.to_heatmap)
         geometry = layer_geometry(image.grid)
         scale = np.asarray(geometry["scale"])
-        geometry["scale"] = scale * placement[0]
-        geometry["translate"] = scale * placement[1]
+        geometry["scale"] = scale * self._placed[0]
+        geometry["translate"] = scale * self._placed[1]
         if self.layer is None or not self._fits(array.ndim):
             self.remove()
             self._add(array, geometry)
@@ -115,6 +150,10 @@ class HeatmapLayer:
                 self.viewer.layers.selection.active = active
         self.layer = None
 
+    def _tell(self, _: object = None) -> None:
+        self._slices.clear()
+        self.changed.emit()
+
     def _fits(self, ndim: int) -> bool:
         """Whether the layer is there still and has as many dimensions."""
         return self.layer is not None and self.layer in self.viewer.layers and self.layer.ndim == ndim
@@ -141,6 +180,8 @@ class HeatmapLayer:
             metadata={"landmarker": "heatmap"},
             **geometry,
         )
+        for look in _LOOKS:
+            getattr(self.layer.events, look).connect(self._tell)
         layers = self.viewer.layers
         drawn = (at for at, layer in enumerate(layers) if layer.name == POINTS_NAME or "landmarker" in layer.metadata)
         layers.insert(next(drawn, len(layers)), self.layer)
@@ -178,11 +219,18 @@ def place(
     return cut, (scale, first + start * scale)
 
 
+def _finer(values: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+    """The same map with as many rows as a picture of it needs, interpolated linearly."""
+    count = len(values)
+    factor = min(max(_FINE // count, 1), _FINEST)
+    return _slices_at(values, np.clip((np.arange(count * factor) + 0.5) / factor - 0.5, 0, count - 1))
+
+
 def _slices_at(volume: npt.NDArray[np.float32], at: FloatArray) -> npt.NDArray[np.float32]:
-    """Slices of a volume at positions between its own; nothing beyond its first and last."""
+    """Slices of a volume, or rows of a slice, at positions between its own; nothing beyond its first and last."""
     low = np.clip(np.floor(at).astype(int), 0, len(volume) - 1)
     high = np.minimum(low + 1, len(volume) - 1)
-    weight = np.clip(at - low, 0, 1).astype(np.float32)[:, None, None]
+    weight = np.clip(at - low, 0, 1).astype(np.float32).reshape(-1, *(1,) * (volume.ndim - 1))
     out = volume[low] * (1 - weight) + volume[high] * weight
     out[(at < -0.5) | (at > len(volume) - 0.5)] = 0
     return np.asarray(out, dtype=np.float32)

@@ -1,4 +1,4 @@
-"""`MeasureLayer`: measurements drawn on the image: lines, arcs and values that follow the landmarks."""
+"""`MeasureLayer`: measurements on the image and its three views: lines, arcs and values that follow the landmarks."""
 
 from __future__ import annotations
 
@@ -20,6 +20,7 @@ from napari_landmarker.gui.measure_labels import ValueLabels
 from napari_landmarker.gui.measure_shapes import Drawing, drawing, place_of
 from napari_landmarker.gui.measure_words import Verdict, value_text, verdict
 from napari_landmarker.gui.screen import Screen, text_sizes
+from napari_landmarker.gui.slice_guests import SliceLine, SliceText
 from napari_landmarker.gui.text_places import Surroundings, about_places, choose
 from napari_landmarker.state.session import Session
 
@@ -34,7 +35,7 @@ COLORS = {
     Verdict.FAR: "#ff6a4d",
 }
 _MARKS = {True: " ▲", False: " ▼"}
-_FAINT = 0.4
+_FAINT, _LINE_PX = 0.4, 1.8
 
 
 class MeasureLayer:
@@ -59,9 +60,12 @@ class MeasureLayer:
         self.layers = layers
         self.all = False
         self.chosen: tuple[str, ...] = ()
-        self.lines = LineLayer(viewer, LINES_NAME, KIND, COLORS[Verdict.UNKNOWN], 1.8)
+        self.lines = LineLayer(viewer, LINES_NAME, KIND, COLORS[Verdict.UNKNOWN], _LINE_PX)
         self.values = ValueLabels(viewer, VALUES_NAME, KIND)
         self._shifts: dict[str, int] = {}
+        self._seen: LandmarkSet | None = None
+        self._measured: list[Measured] = []
+        layers.guests.append(self.on_slice)
         layers.seen_changed.connect(self.refresh)
         session.project_changed.connect(self._project_changed)
         for event in (viewer.dims.events.current_step, viewer.dims.events.ndisplay, viewer.dims.events.order):
@@ -72,6 +76,7 @@ class MeasureLayer:
 
     def close(self) -> None:
         """Take the layers away and follow nothing any more."""
+        self.layers.guests.remove(self.on_slice)
         self.layers.seen_changed.disconnect(self.refresh)
         self.session.project_changed.disconnect(self._project_changed)
         dims = self.viewer.dims.events
@@ -109,15 +114,16 @@ class MeasureLayer:
     def refresh(self) -> None:
         """Draw the measurements as the landmarks are seen now."""
         seen, shown = self.layers.seen, self._shown()
-        if seen is None or not shown:
+        self._seen = seen
+        self._measured = [] if seen is None else [one for one in measurements_of(seen, shown) if one.value is not None]
+        if seen is None or not self._measured:
             self.lines.hide()
             self.values.hide()
             return
-        measured = {one.measurement.name: one for one in measurements_of(seen, shown)}
-        drawings = self._drawings(shown, seen)
-        drawn = [one for name, one in measured.items() if name in drawings and one.value is not None]
+        hidden = [] if self.viewer.dims.ndisplay == 3 else self.layers.hidden_axes
+        found = self._drawings(hidden, np.round(self.layers.shown_index()[hidden]) if hidden else 0.0)
+        drawn, parts = [one for one, _ in found], [part for _, part in found]
         ink = np.array([self._color(one) for one in drawn]).reshape(-1, 4)
-        parts = [drawings[one.measurement.name] for one in drawn]
         ndim = seen.grid.ndim
         segments = np.concatenate([part.segments for part in parts]) if parts else np.empty((0, 2, ndim))
         colors = np.repeat(ink, [len(part.segments) for part in parts], axis=0) if parts else None
@@ -129,6 +135,15 @@ class MeasureLayer:
         written[:, 3] = ink[:, 3]
         self.values.show(texts, places, written, seen.grid)
 
+    def on_slice(self, axis: int, at: int) -> list[SliceLine | SliceText]:
+        """What is drawn on the slice at an index of an axis of a volume."""
+        drawn: list[SliceLine | SliceText] = []
+        for one, part in self._drawings([axis], float(at)):
+            name, color, strong = one.measurement.name, COLORS[verdict(one)], self._strong(one)
+            drawn += [SliceLine(segment, color, _LINE_PX, strong) for segment in part.segments]
+            drawn.append(SliceText(name, self._label(one), part.label, "white", strong))
+        return drawn
+
     # ---- inside
 
     def _shown(self) -> tuple[Measurement, ...]:
@@ -136,15 +151,20 @@ class MeasureLayer:
         measurements = () if project is None else project.schema.measurements
         return measurements if self.all else tuple(m for m in measurements if m.name in self.chosen)
 
-    def _drawings(self, shown: tuple[Measurement, ...], seen: LandmarkSet) -> dict[str, Drawing]:
-        """What is drawn of each measurement on the slice that is shown."""
+    def _drawings(self, axes: list[int], at: FloatArray | float) -> list[tuple[Measured, Drawing]]:
+        """The measurements that reach the slice at some indices of these axes, and what is drawn of each there."""
         rings: Counter[tuple[str, ...]] = Counter()
-        found = {}
-        for measurement in shown:
-            drawn = self._on_slice(drawing(measurement, seen, rings[place_of(measurement)]))
-            if drawn is not None:
-                found[measurement.name] = drawn
-                rings[place_of(measurement)] += 1
+        found: list[tuple[Measured, Drawing]] = []
+        seen = self._seen
+        if seen is None:
+            return found
+        for one in self._measured:
+            place = place_of(one.measurement)
+            drawn = drawing(one.measurement, seen, rings[place])
+            flat = None if drawn is None else _laid_flat(drawn, axes, at)
+            if flat is not None:
+                found.append((one, flat))
+                rings[place] += 1
         return found
 
     def _clear_of_points(self, places: FloatArray, texts: list[str], names: list[str]) -> FloatArray:
@@ -183,12 +203,16 @@ class MeasureLayer:
 
     def _color(self, measured: Measured) -> FloatArray:
         color = np.array(transform_color(COLORS[verdict(measured)])[0], dtype=np.float64)
-        if self.all and self.chosen and measured.measurement.name not in self.chosen:
-            color[3] = _FAINT
+        color[3] = self._strong(measured)
         return color
+
+    def _strong(self, measured: Measured) -> float:
+        """How strongly it is drawn: faintly where others stand out."""
+        return _FAINT if self.all and self.chosen and measured.measurement.name not in self.chosen else 1.0
 
     def _tell(self) -> None:
         self.refresh()
+        self.layers.guests_changed.emit()
         self.changed.emit()
 
     def _project_changed(self) -> None:
@@ -205,16 +229,13 @@ class MeasureLayer:
         if self.on and image is not None and image.grid.ndim == 3 and self.layers.points in self.viewer.layers:
             self.refresh()
 
-    def _on_slice(self, drawn: Drawing | None) -> Drawing | None:
-        """What reaches the slice on the screen, laid flat on it; all of it in the 3D view."""
-        hidden = self.layers.hidden_axes
-        if drawn is None or not hidden or self.viewer.dims.ndisplay == 3:
-            return drawn
-        at = np.round(self.layers.shown_index()[hidden])
-        low, high = drawn.segments[:, :, hidden].min(axis=(0, 1)), drawn.segments[:, :, hidden].max(axis=(0, 1))
-        if not ((low <= at + 0.5) & (high >= at - 0.5)).all():
-            return None
-        flat, label = drawn.segments.copy(), drawn.label.copy()
-        flat[:, :, hidden] = at
-        label[hidden] = at
-        return Drawing(flat, label)
+
+def _laid_flat(drawn: Drawing, axes: list[int], at: FloatArray | float) -> Drawing | None:
+    """What reaches the slice at ``at`` of some axes as it falls on it, None where nothing does; all without axes."""
+    low, high = drawn.segments[:, :, axes].min(axis=(0, 1)), drawn.segments[:, :, axes].max(axis=(0, 1))
+    if not ((low <= at + 0.5) & (high >= at - 0.5)).all():
+        return None
+    flat, label = drawn.segments.copy(), drawn.label.copy()
+    flat[:, :, axes] = at
+    label[axes] = at
+    return Drawing(flat, label)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from qtpy.QtCore import QPointF, QRectF, Qt
-from qtpy.QtGui import QColor, QPainter, QPainterPath, QPen, QPolygonF
+from qtpy.QtGui import QColor, QPainter, QPainterPath, QPainterPathStroker, QPen, QPolygonF
 
 from napari_landmarker.engine.landmarks import LandmarkStatus
 
@@ -31,12 +31,10 @@ def paint_mark(
     else:
         shape.addEllipse(box)
     if ring or not here:
-        painter.setBrush(Qt.BrushStyle.NoBrush)
-        for ink, width in (("black", 4.0), (color, 2.0)):
-            painter.setPen(QPen(QColor(ink), width))
-            painter.drawPath(shape)
-        return
-    edited = status == LandmarkStatus.EDITED
+        band = QPainterPathStroker()
+        band.setWidth(3.0)
+        shape = band.createStroke(shape)
+    edited = status == LandmarkStatus.EDITED and here
     painter.setBrush(QColor(color))
     painter.setPen(QPen(QColor("white" if edited else "black"), 2.0 if edited else 1.0))
     painter.drawPath(shape)

@@ -16,7 +16,6 @@ from qtpy.QtGui import (
     QMouseEvent,
     QPainter,
     QPaintEvent,
-    QPen,
     QResizeEvent,
     QWheelEvent,
 )
@@ -24,12 +23,11 @@ from qtpy.QtWidgets import QSizePolicy, QWidget
 
 from napari_landmarker.engine.geometry import FloatArray
 from napari_landmarker.gui.landmark_actions import GRAB_PX
-from napari_landmarker.gui.layers import CURRENT_FACTOR
-from napari_landmarker.gui.near_layer import nearness
-from napari_landmarker.gui.ortho_marks import paint_diamond, paint_line, paint_mark
 from napari_landmarker.gui.ortho_names import plane_name
+from napari_landmarker.gui.ortho_paint import COLORS, paint_cross, paint_focus, paint_guests, paint_points, paint_veils
+from napari_landmarker.gui.ortho_scale import ScaleBar
 from napari_landmarker.gui.ortho_words import OrthoWords
-from napari_landmarker.gui.slice_guests import SliceLine
+from napari_landmarker.gui.slice_guests import SliceText
 from napari_landmarker.gui.slice_picture import drawn_pixels, picture
 
 if TYPE_CHECKING:
@@ -37,10 +35,6 @@ if TYPE_CHECKING:
 
 #: A press that moves no further than this is a click, in screen pixels.
 _CLICK_PX = 3.0
-#: The colour of each axis' slices: of the title of their view, and of their lines in the others.
-_COLORS = ("#e69f00", "#56b4e9", "#00b482")
-#: Half of the gap in the middle of the lines, in screen pixels.
-_GAP = 12.0
 
 
 class OrthoView(QWidget):
@@ -63,7 +57,7 @@ class OrthoView(QWidget):
         self.axis = axis
         self.views = views
         self.row, self.column = (other for other in range(3) if other != axis)
-        self.words = OrthoWords(self, _COLORS[axis])
+        self.words = OrthoWords(self, COLORS[axis])
         self._pixels: tuple[object, QImage] | None = None
         self._held: tuple[str, FloatArray] | None = None
         self._press: QPointF | None = None
@@ -110,6 +104,12 @@ class OrthoView(QWidget):
         fit = min(np.array([self.height(), self.width()]) / size) * 0.98
         sign = np.array([-1.0 if self.flipped else 1.0, 1.0])
         return np.asarray(sign * self.views.spacing[axes] * fit * self.views.zoom)
+
+    @property
+    def bar(self) -> ScaleBar | None:
+        """The scale bar, where the main canvas has one."""
+        across = float(self.scale[1] / self.views.spacing[self.column])
+        return ScaleBar.within(self.width(), across, self.views.unit) if self.views.has_bar else None
 
     def to_widget(self, index: npt.ArrayLike) -> QPointF:
         """Where index coordinates ``(3,)`` lie on the widget."""
@@ -241,15 +241,16 @@ class OrthoView(QWidget):
         painter = QPainter(self)
         painter.fillRect(self.rect(), QColor("black"))
         if self.views.ready:
+            guests = self.views.guests(self.axis, self.slice)
             self._paint_slice(painter)
+            paint_veils(painter, self, guests)
             painter.setRenderHint(QPainter.RenderHint.Antialiasing)
-            self._paint_cross(painter)
-            self._paint_guests(painter)
-            self._paint_points(painter)
+            paint_cross(painter, self)
+            paint_guests(painter, self, guests)
+            paint_points(painter, self)
+            self.words.paint(painter, [drawn for drawn in guests if isinstance(drawn, SliceText)])
         if self.hasFocus():
-            painter.setBrush(Qt.BrushStyle.NoBrush)
-            painter.setPen(QPen(self.palette().highlight().color(), 2.0))
-            painter.drawRect(self.rect().adjusted(1, 1, -1, -1))
+            paint_focus(painter, self)
         painter.end()
 
     def _paint_slice(self, painter: QPainter) -> None:
@@ -270,44 +271,13 @@ class OrthoView(QWidget):
             self._pixels = (key, picture(drawn))
         return self._pixels[1]
 
-    def _paint_cross(self, painter: QPainter) -> None:
-        middle = self.to_widget(self.views.cross)
-        lines = (
-            (self.row, QPointF(1, 0), self.width()),
-            (self.column, QPointF(0, 1), self.height()),
-        )
-        for axis, way, length in lines:
-            painter.setPen(QPen(QColor(_COLORS[axis]), 1.0))
-            for sign in (-1, 1):
-                painter.drawLine(middle + way * (sign * _GAP), middle + way * (sign * (length + _GAP)))
-
-    def _paint_guests(self, painter: QPainter) -> None:
-        """What else is to be seen of the landmarks on this slice: edges, regions, the points of another rater."""
-        for drawn in self.views.guests(self.axis, self.slice):
-            if isinstance(drawn, SliceLine):
-                paint_line(painter, [self.to_widget(point) for point in drawn.points], drawn.color, drawn.width_px)
-            else:
-                painter.setOpacity(drawn.strong)
-                paint_diamond(painter, self.to_widget(drawn.place), self.views.size_px / 2, drawn.color)
-                painter.setOpacity(1.0)
-
-    def _paint_points(self, painter: QPainter) -> None:
-        """Those of other slices first, faint and small; then those of this one; then all that is written."""
+    def here(self, away: float = 0.5) -> tuple[list[str], FloatArray]:
+        """The landmarks of this slice, or of at most so many slices away, and where they are drawn, ``(N, 2)``."""
         names, points = self.views.placed()
-        away = np.abs(points[:, self.axis] - self.slice)
-        share = nearness(away)
-        for row in sorted(np.flatnonzero((away <= 0.5) | (share > 0)), key=lambda row: -away[row]):
-            name, here = names[row], bool(away[row] <= 0.5)
-            factor = CURRENT_FACTOR if name == self.views.current else 1.0
-            painter.setOpacity(1.0 if here else 0.6 * share[row])
-            radius = self.views.size_px / 2 * share[row] * factor
-            paint_mark(painter, self.to_widget(points[row]), radius, self.views.look_of(name), here=here)
-        painter.setOpacity(1.0)
-        self.words.paint(painter, *self.named())
+        rows = np.flatnonzero(np.abs(points[:, self.axis] - self.slice) <= away)
+        places = [self.to_widget(points[row]) for row in rows]
+        return [names[row] for row in rows], np.array([(at.x(), at.y()) for at in places]).reshape(-1, 2)
 
     def named(self) -> tuple[list[str], FloatArray]:
-        """The landmarks of which the names are to be seen here, and where they are drawn, ``(N, 2)``."""
-        names, points = self.views.placed()
-        here = np.flatnonzero(np.abs(points[:, self.axis] - self.slice) <= 0.5) if self.views.names_visible else []
-        places = [self.to_widget(points[row]) for row in here]
-        return [names[row] for row in here], np.array([(at.x(), at.y()) for at in places]).reshape(-1, 2)
+        """As `here`, of those of which the names are to be seen."""
+        return self.here() if self.views.names_visible else ([], np.empty((0, 2)))

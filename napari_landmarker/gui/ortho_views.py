@@ -9,7 +9,7 @@ import numpy.typing as npt
 from napari.layers import Image as ImageLayer
 from napari.viewer import Viewer
 from qtpy.QtCore import QPointF, Qt
-from qtpy.QtGui import QResizeEvent
+from qtpy.QtGui import QColor, QResizeEvent
 from qtpy.QtWidgets import QBoxLayout, QLabel, QVBoxLayout, QWidget
 
 from napari_landmarker.engine.geometry import FloatArray
@@ -77,6 +77,7 @@ class OrthoViews(QWidget):
         follow(self, layers.guests_changed, self._redraw)
         follow(self, layers.shown_in_view, self._on_shown)
         add_all(self, tool.actions.do)
+        viewer.canvas.overlays.scale_bar.events.visible.connect(self._redraw)
         viewer.dims.events.current_step.connect(self._on_slider)
         for event in (viewer.dims.events.order, viewer.dims.events.ndisplay):
             event.connect(self._on_turned)
@@ -84,6 +85,7 @@ class OrthoViews(QWidget):
 
     def close_links(self) -> None:
         """Follow the viewer no longer; to be called before it is deleted."""
+        self.viewer.canvas.overlays.scale_bar.events.visible.disconnect(self._redraw)
         self.viewer.dims.events.current_step.disconnect(self._on_slider)
         for event in (self.viewer.dims.events.order, self.viewer.dims.events.ndisplay):
             event.disconnect(self._on_turned)
@@ -121,6 +123,16 @@ class OrthoViews(QWidget):
         return np.ones(3) if spacing is None else np.asarray(spacing)
 
     @property
+    def unit(self) -> str:
+        """Of lengths: px where nobody knows how large a pixel is."""
+        return self.image.grid.unit
+
+    @property
+    def has_bar(self) -> bool:
+        """Whether a scale bar is wanted, as on the main canvas."""
+        return bool(self.viewer.canvas.overlays.scale_bar.visible)
+
+    @property
     def oriented(self) -> bool:
         """Whether it is known how the volume lies in the patient."""
         return is_oriented(self.image)
@@ -141,11 +153,12 @@ class OrthoViews(QWidget):
         return self.layers.names_visible
 
     def placed(self) -> tuple[list[str], FloatArray]:
-        """The landmarks that are drawn, and where they are, ``(N, 3)``; none while their layer is hidden."""
-        seen = self.layers.seen
+        """The landmarks that the main canvas draws and where they are, ``(N, 3)``; none while it hides them."""
+        seen, drawn = self.layers.seen, set(self.layers.names)
         if seen is None or not self._visible:
             return [], np.empty((0, 3))
-        return [name for name, there in zip(seen.names, seen.placed, strict=True) if there], seen.points[seen.placed]
+        rows = [row for row in np.flatnonzero(seen.placed) if seen.names[row] in drawn]
+        return [seen.names[row] for row in rows], seen.points[rows]
 
     def guests(self, axis: int, at: int) -> list[Drawn]:
         """What else is drawn on the slice at an index of an axis."""
@@ -158,11 +171,12 @@ class OrthoViews(QWidget):
         return np.asarray(seen.point(name))
 
     def look_of(self, name: str) -> tuple[LandmarkStatus, str, bool]:
-        """Status, colour and lock of a landmark."""
-        seen, project = self.layers.seen, self.session.project
+        """Status, colour (as on the main canvas, ``#aarrggbb``) and lock of a landmark."""
+        seen, points = self.layers.seen, self.layers.points
         assert seen is not None
-        assert project is not None
-        return seen.status_of(name), project.schema.definition(name).color, seen.locked_of(name)
+        assert points is not None
+        color = QColor.fromRgbF(*map(float, points.face_color[self.layers.names.index(name)]))
+        return seen.status_of(name), color.name(QColor.NameFormat.HexArgb), seen.locked_of(name)
 
     # ---- what the mouse does there
 

@@ -6,6 +6,7 @@ import functools
 from collections.abc import Sequence
 
 from napari.viewer import Viewer
+from qtpy.QtCore import QTimer
 from qtpy.QtWidgets import (
     QGroupBox,
     QHBoxLayout,
@@ -33,6 +34,8 @@ from napari_landmarker.gui.tasks import Task
 from napari_landmarker.state.session import Session
 
 _UNFINISHED, _EVERY = "unfinished", "every"
+#: How often a result looks whether it may be written, while many files are being changed, in milliseconds.
+_HELD_MS = 100
 
 
 class PredictPanel(ScrollPanel):
@@ -55,10 +58,11 @@ class PredictPanel(ScrollPanel):
         layout.addWidget(self._make_predict())
         self.answers = AnswerBox(session, layers)
         self.regions = RegionBox(session, viewer)
-        layers.guests.append(self.regions.layer.on_slice)
-        self.regions.layer.changed.connect(lambda: layers.guests_changed.emit())
         self.review = ReviewPanel(session, layers, self.regions)
         self.heatmaps = HeatmapBox(session, viewer)
+        for guest in (self.heatmaps.layer, self.regions.layer):
+            layers.guests.append(guest.on_slice)
+            guest.changed.connect(lambda: layers.guests_changed.emit())
         for box in (self.answers, self.review, self.regions, self.heatmaps):
             layout.addWidget(box)
         layout.addStretch(1)
@@ -195,6 +199,9 @@ class PredictPanel(ScrollPanel):
 
     def _given(self, project: Project, result: CasePrediction) -> None:
         if self.session.project is not project:
+            return
+        if self.session.held is not None:  # many files are just being changed: this one is written afterwards
+            QTimer.singleShot(_HELD_MS, functools.partial(self._given, project, result))
             return
         try:
             self.session.take_prediction(result.case_id, result.prediction, result.model)

@@ -57,6 +57,11 @@ def meet(first: np.ndarray, second: np.ndarray) -> bool:
     return bool((np.minimum(first[2:], second[2:]) - np.maximum(first[:2], second[:2]) > 1).all())
 
 
+def outlines(views: OrthoViews, axis: int, at: int) -> list[np.ndarray]:
+    """The corners of the lines on a slice."""
+    return [drawn.points for drawn in views.guests(axis, at) if isinstance(drawn, SliceLine)]
+
+
 def test_lines_are_seen_from_the_slice_of_one_end_to_that_of_the_other() -> None:
     line = np.array([[[2.0, 10.0, 10.0], [5.0, 30.0, 20.0]]])
     for at, seen in ((1, False), (2, True), (4, True), (5, True), (6, False)):
@@ -135,19 +140,19 @@ def test_regions_are_cut_by_every_view(solid: Canvas) -> None:
     layer.which = EVERY
     layer.show({"nasion": region})
     for axis, at in ((0, 4), (0, 5), (1, 33), (2, 33)):
-        line = next(drawn.points for drawn in views.guests(axis, at) if isinstance(drawn, SliceLine))
+        line = outlines(views, axis, at)[0]
         middle = line[:-1].mean(axis=0)
         np.testing.assert_allclose(line[:, axis], at)
         assert region.contains(middle + 0.99 * (line - middle)).all()
         assert not region.contains(middle + 1.01 * (line - middle)).any()
-    assert views.guests(1, 55) == []
+    assert outlines(views, 1, 55) == []
     views.look_at((4, 50, 60))
     axial = views.views[0]
-    edge = axial.to_widget(min((drawn.points for drawn in views.guests(0, 4)), key=len)[0])
+    edge = axial.to_widget(min(outlines(views, 0, 4), key=len)[0])
     near = [color_at(axial, edge + QPointF(*step)).name() for step in ((-1, 0), (0, 0), (1, 0), (0, 1), (0, -1))]
     assert QColor(SCHEMA.definition("nasion").color).name() in near
     layer.show({})
-    assert views.guests(0, 5) == []
+    assert outlines(views, 0, 5) == []
 
 
 def test_names_cover_neither_each_other_nor_the_title_nor_a_side_of_the_patient(solid: Canvas) -> None:

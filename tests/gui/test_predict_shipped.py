@@ -92,6 +92,22 @@ def test_a_shipped_model_that_shares_some_names_predicts_only_after_a_person_sai
     assert widget.report.models.combo.count() == 1
 
 
+def test_a_prediction_that_comes_while_many_files_are_changed_is_written_afterwards(
+    widget: LandmarkerWidget, project_2d: Project, shipped: Path, qtbot: QtBot, told: list[str]
+) -> None:
+    session, panel = widget.session, widget.predict
+    session.open_project(project_2d)
+    widget.tabs.setCurrentWidget(panel)
+    qtbot.mouseClick(panel.one, Qt.MouseButton.LeftButton, pos=QPoint(5, 5))
+    session.held = "Many files are being changed."
+    qtbot.waitUntil(lambda: panel.task is None, timeout=60_000)
+    assert project_2d.predictions(str(session.case_id), "heads") is None
+    session.held = None
+    qtbot.waitUntil(lambda: project_2d.predictions(str(session.case_id), "heads") is not None, timeout=5_000)
+    assert told == []
+    assert session.predictions is not None
+
+
 def test_the_sample_has_regions_from_its_first_prediction_on(
     widget: LandmarkerWidget, tmp_path: Path, qtbot: QtBot, told: list[str]
 ) -> None:

@@ -196,9 +196,7 @@ def test_messages_of_the_diagnostics_name_nobody(message: str, left: str) -> Non
     assert not {"mary", "jones", "home", "study", "scan", "1970"} & set(shown.lower().replace("_", " ").split())
 
 
-def test_help_copies_diagnostics_without_names(
-    window: LandmarkerWidget, project_2d: Project, qtbot: QtBot
-) -> None:
+def test_help_copies_diagnostics_without_names(window: LandmarkerWidget, project_2d: Project, qtbot: QtBot) -> None:
     show_error(f"{project_2d.root}/annotations could not be written for head_1.")
     menu = window.viewer.window.help_menu
     (action,) = (action for action in menu.actions() if "diagnostics" in action.text())
