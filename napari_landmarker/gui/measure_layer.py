@@ -70,7 +70,8 @@ class MeasureLayer:
         session.project_changed.connect(self._project_changed)
         for event in (viewer.dims.events.current_step, viewer.dims.events.ndisplay, viewer.dims.events.order):
             event.connect(self._slice_changed)
-        self._camera = (viewer.scene.camera.events.zoom, viewer.scene.camera.events.angles)
+        camera = viewer.scene.camera.events
+        self._camera = (camera.zoom, camera.angles, viewer.canvas.events.size)
         for event in self._camera:
             event.connect(self._view_changed, position="last")  # after the names, of which values keep clear
 

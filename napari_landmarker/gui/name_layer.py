@@ -32,7 +32,7 @@ class NameLayer:
     """Names beside the points. They follow a point that is dragged, and keep their side until it is let go.
 
     Where a name stands depends on where the points are on the screen: it is worked out anew when they or the zoom
-    change, and not while the view is only moved. Names for which there is no room are left out, but never that of the
+    change, or the canvas has another size, and not while the view is only moved. Names for which there is no room are left out, but never that of the
     current landmark.
 
     Attributes:
@@ -57,6 +57,7 @@ class NameLayer:
         self._events = (camera.zoom, camera.angles, dims.ndisplay, dims.order)
         for event in self._events:
             event.connect(self.refresh)
+        viewer.canvas.events.size.connect(self._resized)
 
     def close(self) -> None:
         """Take the names away and follow nothing any more."""
@@ -65,6 +66,7 @@ class NameLayer:
         self.session.current_changed.disconnect(self._on_current)
         for event in self._events:
             event.disconnect(self.refresh)
+        self.viewer.canvas.events.size.disconnect(self._resized)
         self.texts.remove()
 
     def refresh(self, _: object = None) -> None:
@@ -109,6 +111,11 @@ class NameLayer:
     def _hide(self) -> None:
         self.texts.hide()
         self._drawn, self._boxes = (), None
+
+    def _resized(self, _: object) -> None:
+        """Another part of the image is seen now: no name is to be cut off."""
+        self._drawn = ()
+        self.refresh()
 
     def _on_current(self, name: str) -> None:
         """Its name is written from now on, if there was no room for it before."""

@@ -9,8 +9,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 from one_window import one_window, open_fresh
+from qtpy.QtCore import Qt
 from qtpy.QtTest import QTest
-from qtpy.QtWidgets import QApplication
+from qtpy.QtWidgets import QApplication, QDockWidget
 from window import Canvas
 
 from napari_landmarker.engine.io.image import Image
@@ -122,6 +123,26 @@ def test_a_name_keeps_its_side_and_is_not_drawn_again_while_the_view_is_moved(fl
         QApplication.processEvents()
     assert (found, names.sides) == ([], before)
     flat.viewer.reset_view()
+
+
+def test_a_name_is_not_cut_off_where_the_canvas_becomes_narrower(flat: Canvas) -> None:
+    session, native = flat.widget.session, flat.native
+    session.move("menton", (60, 120))
+    assert written(flat)["menton"][0] > flat.pixel((60, 120)).x(), "it stands on the right while there is room"
+    window = flat.viewer.window._qt_window
+    away_px = flat.pixel((60, 120)).x() - native.width() / 2
+    (dock,) = (dock for dock in window.findChildren(QDockWidget) if dock.isAncestorOf(flat.widget))
+    try:
+        wider = dock.width() + round(native.width() - 2 * (away_px + 20))
+        window.resizeDocks([dock], [wider], Qt.Orientation.Horizontal)
+        QTest.qWait(100)
+        assert flat.pixel((60, 120)).x() < native.width() < flat.pixel((60, 120)).x() + 40
+        left, _, right, _ = written(flat)["menton"]
+        assert 0 <= left < right <= native.width()
+    finally:
+        window.resizeDocks([dock], [420], Qt.Orientation.Horizontal)
+        QTest.qWait(100)
+        flat.viewer.reset_view()
 
 
 def test_a_name_stays_as_near_to_its_point_at_every_zoom(flat: Canvas) -> None:
