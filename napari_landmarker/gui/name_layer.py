@@ -32,8 +32,8 @@ class NameLayer:
     """Names beside the points. They follow a point that is dragged, and keep their side until it is let go.
 
     Where a name stands depends on where the points are on the screen: it is worked out anew when they or the zoom
-    change, or the canvas has another size, and not while the view is only moved. Names for which there is no room are left out, but never that of the
-    current landmark.
+    change, or the canvas has another size, and not while the view is only moved. Names for which there is no room are
+    left out, but never that of the current landmark.
 
     Attributes:
         texts: what is drawn.
