@@ -6,6 +6,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+from napari_landmarker.engine.progress import Progress as Told
+
 if TYPE_CHECKING:
     from rich.progress import Progress
 
@@ -28,7 +30,7 @@ def _end(progress: Progress) -> None:
 
 
 @contextmanager
-def bar(title: str) -> Iterator[Callable[[int, int], None]]:
+def bar(title: str) -> Iterator[Told]:
     """A bar over cases, with the remaining time; it appears with the first word of progress."""
     from rich.progress import TimeRemainingColumn
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import random
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from enum import StrEnum
 from itertools import count as count_from
 from pathlib import Path
@@ -14,6 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from napari_landmarker.engine.errors import AnnotationError, ImageError
 from napari_landmarker.engine.io import image_stem, read_geometry
+from napari_landmarker.engine.progress import Progress
 
 #: A name that can be a file name on every system: on one line, without a slash of either kind.
 FILE_NAME = r"^[^/\\\x00-\x1f]+$"
@@ -85,7 +86,7 @@ def check_images(
     paths: Sequence[Path],
     spacing: Sequence[float] | None,
     ndim: int | None = None,
-    progress: Callable[[int, int], None] | None = None,
+    progress: Progress | None = None,
 ) -> None:
     """Every image can be read, and all have the same number of dimensions, which the spacing fits.
 

@@ -20,6 +20,7 @@ from napari_landmarker.engine.io.image import ImageGeometry
 from napari_landmarker.engine.io.image_names import ImageIndex
 from napari_landmarker.engine.io.paths import whole_path
 from napari_landmarker.engine.landmarks import LandmarkSet, LandmarkStatus
+from napari_landmarker.engine.progress import Progress
 from napari_landmarker.engine.project import Project, Split
 from napari_landmarker.engine.schema import LandmarkSchema
 
@@ -32,7 +33,7 @@ def create_project(
     annotations: Path | str | None = None,
     spacing: Sequence[float] | None = None,
     splits: dict[str, Split] | None = None,
-    progress: Callable[[int, int], None] | None = None,
+    progress: Progress | None = None,
 ) -> Project:
     """Make a project; all is checked before the first file is written.
 
@@ -61,7 +62,7 @@ def save_new(
     project: Project,
     annotations: Mapping[str, LandmarkSet],
     *,
-    progress: Callable[[int, int], None] | None = None,
+    progress: Progress | None = None,
 ) -> None:
     """Write a project that was prepared, with the annotations of its cases; ProjectError if that fails.
 
@@ -108,7 +109,7 @@ def read_annotations(
     path: Path | str,
     case_id: str | None = None,
     *,
-    progress: Callable[[int, int], None] | None = None,
+    progress: Progress | None = None,
 ) -> dict[str, LandmarkSet]:
     """Read existing annotations for the cases of a project; nothing is written.
 
@@ -141,7 +142,7 @@ def read_annotations(
 
 
 def read_what_fits(
-    project: Project, paths: Iterable[Path | str], *, progress: Callable[[int, int], None] | None = None
+    project: Project, paths: Iterable[Path | str], *, progress: Progress | None = None
 ) -> tuple[dict[str, LandmarkSet], tuple[str, ...]]:
     """Read the annotations for the cases of a project among other files; nothing is written.
 
@@ -176,7 +177,7 @@ def merge(own: LandmarkSet, incoming: LandmarkSet) -> LandmarkSet:
 
 
 def _read_files(
-    project: Project, files: Sequence[Path], progress: Callable[[int, int], None] | None
+    project: Project, files: Sequence[Path], progress: Progress | None
 ) -> Iterator[dict[str, LandmarkSet] | LandmarkerError]:
     """What each file says of the cases of a project, or why it cannot be taken; no case comes twice."""
     case_of, seen = _cases(project), set[str]()
@@ -200,7 +201,7 @@ def _read_file(
     project: Project,
     file: Path,
     case_of: Callable[[str, Path], str],
-    progress: Callable[[int, int], None] | None,
+    progress: Progress | None,
 ) -> list[tuple[str, LandmarkSet]]:
     """What a file says of the cases of a project; where it names no image, its own name does.
 

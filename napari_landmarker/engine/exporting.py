@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
@@ -17,6 +17,7 @@ from napari_landmarker.engine.io.labelme import LABELME
 from napari_landmarker.engine.io.losses import losses
 from napari_landmarker.engine.io.paths import seen_from, whole_path
 from napari_landmarker.engine.landmarks import LandmarkSet, LandmarkStatus
+from napari_landmarker.engine.progress import Progress
 from napari_landmarker.engine.project import PROJECT_FILE, Project
 
 #: Files and folders of a project that no export may change.
@@ -66,7 +67,7 @@ def export_annotations(
     chosen: Selection | None = None,
     *,
     overwrite: bool = False,
-    progress: Callable[[int, int], None] | None = None,
+    progress: Progress | None = None,
 ) -> ExportResult:
     """Write annotations of a project; images in which nothing is annotated are left out.
 
@@ -115,9 +116,7 @@ def export_annotations(
     return ExportResult(len(ready), points, losses(images, fmt))
 
 
-def _images(
-    project: Project, chosen: Selection, progress: Callable[[int, int], None]
-) -> Iterator[tuple[str, ImageAnnotations]]:
+def _images(project: Project, chosen: Selection, progress: Progress) -> Iterator[tuple[str, ImageAnnotations]]:
     """The cases in which there is something to export, and that."""
     ids = [case.id for case in project.cases] if chosen.case_ids is None else list(chosen.case_ids)
     rater, labels = chosen.rater or project.rater, image_labels(project)

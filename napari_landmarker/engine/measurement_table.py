@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 from napari_landmarker.engine.io.atomic import write_text
 from napari_landmarker.engine.metrics import Measured, measurements_of
+from napari_landmarker.engine.progress import Progress
 from napari_landmarker.engine.project import Project
 from napari_landmarker.engine.report.table import to_csv
-
-#: Told how many images are done, of how many.
-Progress = Callable[[int, int], None]
 
 
 def export_measurements(

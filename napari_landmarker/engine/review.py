@@ -11,6 +11,7 @@ import numpy as np
 from napari_landmarker.engine.errors import LandmarkerError
 from napari_landmarker.engine.geometry import FloatArray
 from napari_landmarker.engine.landmarks import LandmarkSet, LandmarkStatus
+from napari_landmarker.engine.progress import Progress
 from napari_landmarker.engine.project import Project
 from napari_landmarker.engine.shape_model import LEAST_REFERENCES, ShapeModel
 
@@ -62,7 +63,7 @@ def review(
     model: str,
     *,
     region_mm: RegionSizes | None = None,
-    progress: Callable[[int, int], None] | None = None,
+    progress: Progress | None = None,
 ) -> list[ReviewItem]:
     """What a person should look at in the saved predictions of a model and in what was annotated.
 

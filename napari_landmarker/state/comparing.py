@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 from napari_landmarker.engine.errors import GeometryError, LandmarkerError
 from napari_landmarker.engine.landmarks import LandmarkSet
 from napari_landmarker.engine.metrics import CaseResult, Evaluation, evaluate
 from napari_landmarker.engine.metrics.case import landmark_errors
+from napari_landmarker.engine.progress import Progress
 from napari_landmarker.engine.project import Project
 
 
@@ -47,7 +47,7 @@ class Agreement:
     only_other: int
 
 
-def agreement(project: Project, one: str, other: str, progress: Callable[[int, int], None] | None = None) -> Agreement:
+def agreement(project: Project, one: str, other: str, progress: Progress | None = None) -> Agreement:
     """Compare two raters over all images that both annotated.
 
     Args:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from napari_landmarker.engine.project_changes import Progress
+from napari_landmarker.engine.progress import Progress
 
 #: What may take long: told how to report how much is done, of how much; an error of that report stops it.
 Work = Callable[[Progress], object]

@@ -25,6 +25,7 @@ from napari_landmarker.engine.data.sources import (
 )
 from napari_landmarker.engine.errors import GeometryError
 from napari_landmarker.engine.geometry import AffineMap, FloatArray, Grid
+from napari_landmarker.engine.progress import Progress
 from napari_landmarker.engine.project import Case, Project
 from napari_landmarker.engine.transforms import FloatImage, LandmarkTransform, SampleTransform, as_sample_transform
 
@@ -174,7 +175,7 @@ class LandmarkDataset(Dataset[dict[str, Any]]):
             "index": index,
         }
 
-    def preload(self, progress: Callable[[int, int], None] | None = None) -> None:
+    def preload(self, progress: Progress | None = None) -> None:
         """Draw every image now, so that worker processes share them instead of each drawing its own.
 
         Args:

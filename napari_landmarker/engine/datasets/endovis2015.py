@@ -17,12 +17,13 @@ from typing import Any
 import numpy as np
 
 from napari_landmarker.engine.datasets.benchmark import BenchmarkSplit, Kind, torch_datasets
-from napari_landmarker.engine.datasets.fetch import Cancel, Fetch, Progress, RemoteFile
+from napari_landmarker.engine.datasets.fetch import Cancel, Fetch, RemoteFile
 from napari_landmarker.engine.datasets.source import Source, fetch_and_unpack, require
 from napari_landmarker.engine.datasets.video import write_frames
 from napari_landmarker.engine.errors import AnnotationError, GeometryError, ImageError
 from napari_landmarker.engine.io.fields import read_text
 from napari_landmarker.engine.io.paths import file_name
+from napari_landmarker.engine.progress import Progress
 
 #: The points that are annotated.
 ENDOVIS2015_CLASSES = (

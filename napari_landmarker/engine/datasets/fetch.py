@@ -18,12 +18,11 @@ from typing import TYPE_CHECKING, Any
 
 from napari_landmarker.engine.errors import ProjectError
 from napari_landmarker.engine.io.atomic import read_json, require_writable, write_json
+from napari_landmarker.engine.progress import Progress
 
 if TYPE_CHECKING:
     from requests import Response
 
-#: Told bytes done and bytes in all (0 where the server does not say) of the file that is being downloaded.
-Progress = Callable[[int, int], None]
 #: Asked again and again whether to stop.
 Cancel = Callable[[], bool]
 

@@ -15,13 +15,14 @@ from pathlib import Path
 import numpy as np
 
 from napari_landmarker.engine.datasets.benchmark import BenchmarkSplit
-from napari_landmarker.engine.datasets.fetch import Cancel, Fetch, Progress, RemoteFile
+from napari_landmarker.engine.datasets.fetch import Cancel, Fetch, RemoteFile
 from napari_landmarker.engine.datasets.source import cache_folder
 from napari_landmarker.engine.errors import AnnotationError, GeometryError, ImageError, ProjectError
 from napari_landmarker.engine.geometry import FloatArray
 from napari_landmarker.engine.io import find_images, image_stem
 from napari_landmarker.engine.io.fields import read_text
 from napari_landmarker.engine.io.paths import whole_path
+from napari_landmarker.engine.progress import Progress
 
 _NAME = "hand_xray"
 _COUNT = 37

@@ -19,13 +19,14 @@ import numpy as np
 
 from napari_landmarker.engine.datasets.archives import unpack
 from napari_landmarker.engine.datasets.benchmark import BenchmarkSplit
-from napari_landmarker.engine.datasets.fetch import Cancel, Fetch, Progress, RemoteFile
+from napari_landmarker.engine.datasets.fetch import Cancel, Fetch, RemoteFile
 from napari_landmarker.engine.datasets.source import Source, find_folder, require
 from napari_landmarker.engine.errors import AnnotationError, GeometryError, ImageError
 from napari_landmarker.engine.geometry import FloatArray
 from napari_landmarker.engine.io import read_geometry
 from napari_landmarker.engine.io.fields import read_text
 from napari_landmarker.engine.io.isbi import ISBI_NAMES, read_isbi
+from napari_landmarker.engine.progress import Progress
 
 Annotator = Literal["mean", "senior", "junior"]
 

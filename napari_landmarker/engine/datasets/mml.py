@@ -11,12 +11,13 @@ from pathlib import Path
 import numpy as np
 
 from napari_landmarker.engine.datasets.benchmark import BenchmarkSplit
-from napari_landmarker.engine.datasets.fetch import Cancel, Fetch, Progress, RemoteFile
+from napari_landmarker.engine.datasets.fetch import Cancel, Fetch, RemoteFile
 from napari_landmarker.engine.datasets.source import Source, fetch_and_unpack, require
 from napari_landmarker.engine.errors import AnnotationError, ImageError
 from napari_landmarker.engine.geometry import FloatArray
 from napari_landmarker.engine.io import read_geometry
 from napari_landmarker.engine.io.paths import natural_order
+from napari_landmarker.engine.progress import Progress
 
 _ARCHIVE = RemoteFile(
     "https://drive.usercontent.google.com/download?id=1NGsBbqXZLDlkiSJtDQdyMlXzgnkFoVON&export=download&confirm=t",

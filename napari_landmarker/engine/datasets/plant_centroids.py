@@ -13,10 +13,11 @@ from typing import Any, Literal
 import numpy as np
 
 from napari_landmarker.engine.datasets.benchmark import BenchmarkSplit, Kind, torch_datasets
-from napari_landmarker.engine.datasets.fetch import Cancel, Fetch, Progress, RemoteFile
+from napari_landmarker.engine.datasets.fetch import Cancel, Fetch, RemoteFile
 from napari_landmarker.engine.datasets.source import Source, fetch_and_unpack
 from napari_landmarker.engine.errors import GeometryError, ImageError
 from napari_landmarker.engine.io.paths import natural_order
+from napari_landmarker.engine.progress import Progress
 
 _ARCHIVE = RemoteFile("http://plantcentroids.cs.uni-freiburg.de/dataset/plantcentroids.zip", "plantcentroids.zip")
 #: Parts, and their folders: field and week.

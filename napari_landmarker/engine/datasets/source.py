@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from napari_landmarker.engine.datasets.archives import unpack
-from napari_landmarker.engine.datasets.fetch import Cancel, Fetch, Progress, RemoteFile
+from napari_landmarker.engine.datasets.fetch import Cancel, Fetch, RemoteFile
 from napari_landmarker.engine.errors import LandmarkerError, ProjectError
 from napari_landmarker.engine.io.paths import whole_path
+from napari_landmarker.engine.progress import Progress
 
 _ARCHIVES = (".zip", ".rar", ".7z", ".tar", ".gz", ".tgz")
 

@@ -7,8 +7,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from napari_landmarker.engine.datasets.fetch import Cancel, DownloadCancelled, Progress
+from napari_landmarker.engine.datasets.fetch import Cancel, DownloadCancelled
 from napari_landmarker.engine.errors import ImageError, ProjectError
+from napari_landmarker.engine.progress import Progress
 
 
 def write_frames(

@@ -33,6 +33,7 @@ from napari_landmarker.engine.predict.marks import ImageMarks
 from napari_landmarker.engine.predict.prediction import Prediction
 from napari_landmarker.engine.predict.predictor import Predictor
 from napari_landmarker.engine.predict.region_table import region_header, region_rows
+from napari_landmarker.engine.progress import Progress
 from napari_landmarker.engine.uncertainty import Calibration
 from napari_landmarker.engine.uncertainty.quantile import checked_confidence
 
@@ -78,7 +79,7 @@ def predict_files(
     spacing: Sequence[float] | None = None,
     resume: bool = False,
     confidence: float = 0.95,
-    progress: Callable[[int, int], None] | None = None,
+    progress: Progress | None = None,
 ) -> FilesPredicted:
     """Predict image files and write one annotation file for each (labelme in 2D, Slicer in 3D) and tables of all.
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -17,6 +17,7 @@ from napari_landmarker.engine.predict.held_out import held_out, keep_calibrated
 from napari_landmarker.engine.predict.model_card import words
 from napari_landmarker.engine.predict.prediction import Prediction
 from napari_landmarker.engine.predict.predictor import Predictor
+from napari_landmarker.engine.progress import Progress
 from napari_landmarker.engine.project import Case, Project, Split
 from napari_landmarker.engine.train.folds_plan import FoldsPlan
 from napari_landmarker.engine.uncertainty import (
@@ -46,7 +47,7 @@ def calibrate_model(
     views: int = 1,
     flips: bool = False,
     device: str = "auto",
-    progress: Callable[[int, int], None] | None = None,
+    progress: Progress | None = None,
 ) -> Calibration:
     """Calibrate a model of a project on the annotated cases of a split, and keep that in the model's folder.
 

@@ -13,6 +13,7 @@ from napari_landmarker.engine.io.atomic import write_json
 from napari_landmarker.engine.metrics import CaseResult, Evaluation, evaluate
 from napari_landmarker.engine.predict.held_out import HeldOut, calibrated_cases, held_out
 from napari_landmarker.engine.predict.predictor import Predictor
+from napari_landmarker.engine.progress import Progress
 from napari_landmarker.engine.project import Case, Project, Split
 from napari_landmarker.engine.uncertainty.quantile import checked_confidence
 
@@ -33,7 +34,7 @@ def evaluate_model(
     views: int = 1,
     device: str = "auto",
     confidence: float = 0.95,
-    progress: Callable[[int, int], None] | None = None,
+    progress: Progress | None = None,
 ) -> Evaluation:
     """Predict every annotated case of a split and compare; predictions are saved in the project.
 
