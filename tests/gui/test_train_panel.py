@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import json
 import sys
-import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
+from heartbeat import Heartbeat
 from napari import Viewer
 from pytestqt.qtbot import QtBot
-from qtpy.QtCore import QPoint, Qt, QTimer
+from qtpy.QtCore import QPoint, Qt
 from qtpy.QtWidgets import QWidget
 
-from napari_landmarker.engine.landmarks import LandmarkStatus
 from napari_landmarker.engine.project import Project, Split
 from napari_landmarker.engine.train.planner import plan_config
 from napari_landmarker.engine.train.presets import PRESETS, read_config
@@ -44,27 +43,6 @@ if word == "stop":
 elif word == "cancel":
     say(event="cancelled")
 """
-
-
-class Heartbeat:
-    """Beats every 10 ms as long as the event loop turns; knows the longest pause, in seconds."""
-
-    def __init__(self) -> None:
-        self.longest_s = 0.0
-        self.beats = 0
-        self._last = time.perf_counter()
-        self._timer = QTimer()
-        self._timer.setTimerType(Qt.TimerType.PreciseTimer)
-        self._timer.timeout.connect(self._beat)
-        self._timer.start(10)
-
-    def _beat(self) -> None:
-        now = time.perf_counter()
-        self.longest_s = max(self.longest_s, now - self._last)
-        self._last, self.beats = now, self.beats + 1
-
-    def stop(self) -> None:
-        self._timer.stop()
 
 
 def click(qtbot: QtBot, button: QWidget) -> None:
@@ -144,8 +122,8 @@ def test_trains_stops_and_predicts_while_the_window_stays_alive(
     qtbot.waitUntil(lambda: widget.predict.task is None, timeout=60_000)
     shown = widget.session.shown
     assert shown is not None
-    assert set(shown.status) == {LandmarkStatus.PREDICTED.value}
-    assert project.prediction_path(project.cases[0].id, run.model).exists()
+    assert not shown.by_person.any()
+    assert shown == project.predictions(project.cases[0].id, run.model), "few epochs may leave a landmark unfound"
     assert widget.session.prediction is not None
     assert told == []
 
