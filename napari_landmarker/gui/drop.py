@@ -24,7 +24,9 @@ from napari_landmarker.engine.errors import LandmarkerError
 from napari_landmarker.engine.io import find_format, find_images, is_image_file
 from napari_landmarker.engine.io.annotations import find_annotations
 from napari_landmarker.engine.model_folders import MARK
+from napari_landmarker.engine.progress import Progress
 from napari_landmarker.engine.project import PROJECT_FILE
+from napari_landmarker.gui.waiting import wait_for
 from napari_landmarker.state.session import Session
 
 
@@ -72,8 +74,14 @@ class DropTarget(QObject):
         widget.installEventFilter(self)
 
     def take(self, paths: Sequence[Path], *, on_widget: bool) -> bool:
-        """Take what was dropped; False if napari is to open it."""
-        groups = classify(paths)
+        """Take what was dropped, or nothing where a person stops the look into it; False if napari is to open it."""
+        groups: list[Dropped] | None
+        if any(path.is_dir() for path in paths):
+            groups = wait_for(self._widget, "Looking at what was dropped…", lambda job: classify(paths, job.progress))
+        else:
+            groups = classify(paths)
+        if groups is None:
+            return True
         if not on_widget and self._are_for_napari(paths, groups):
             return False
         self.dropped.emit(tuple(groups))
@@ -125,11 +133,16 @@ class DropTarget(QObject):
                 taker.installEventFilter(self)
 
 
-def classify(paths: Sequence[Path]) -> list[Dropped]:
-    """Sort what was dropped by what it is, images before annotations, which may be of them."""
+def classify(paths: Sequence[Path], progress: Progress | None = None) -> list[Dropped]:
+    """Sort what was dropped by what it is, images before annotations, which may be of them.
+
+    Args:
+        paths: files and folders.
+        progress: is told of the files of a folder that must be looked into (see `find_images`).
+    """
     found: dict[Kind, list[Path]] = {kind: [] for kind in Kind}
     for path in paths:
-        for kind, members in _look_at(path).items():
+        for kind, members in _look_at(path, progress).items():
             found[kind] += members
     return [Dropped(kind, tuple(dict.fromkeys(members))) for kind, members in found.items() if members]
 
@@ -139,11 +152,11 @@ def napari_opens(path: Path) -> bool:
     return any(True for _ in PluginManager.instance().iter_compatible_readers([str(path)]))
 
 
-def _look_at(path: Path) -> dict[Kind, list[Path]]:
+def _look_at(path: Path, progress: Progress | None) -> dict[Kind, list[Path]]:
     """What a path is; a folder may be both images and annotations."""
     try:
         if path.is_dir():
-            return _look_into(path)
+            return _look_into(path, progress)
         if path.name == PROJECT_FILE:
             return {Kind.PROJECT: [path]}
         if path.name.lower().endswith(".zip"):
@@ -157,14 +170,14 @@ def _look_at(path: Path) -> dict[Kind, list[Path]]:
     return {Kind.UNKNOWN: [path]}
 
 
-def _look_into(folder: Path) -> dict[Kind, list[Path]]:
+def _look_into(folder: Path, progress: Progress | None) -> dict[Kind, list[Path]]:
     """What a folder is; LandmarkerError if it holds nothing that this program knows."""
     if (folder / PROJECT_FILE).is_file():
         return {Kind.PROJECT: [folder]}
     if (folder / MARK).is_file():
         return {Kind.MODEL: [folder]}
     try:
-        found = {Kind.IMAGES: find_images(folder)}
+        found = {Kind.IMAGES: find_images(folder, progress)}
     except LandmarkerError:
         find_annotations(folder)
         return {Kind.ANNOTATIONS: [folder]}

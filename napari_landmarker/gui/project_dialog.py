@@ -138,9 +138,9 @@ class ProjectDialog(QDialog):
         chosen, pixel_size, made = self._chosen, self.spacing.text(), list[Project]()
 
         def work(job: Job) -> None:
-            images = distinct_images(chosen) if images_folder is None else find_images(images_folder)
-            spacing = _parse_spacing(pixel_size, images)
             report = job.progress
+            images = distinct_images(chosen, report) if images_folder is None else find_images(images_folder, report)
+            spacing = _parse_spacing(pixel_size, images)
             made.append(
                 create_project(folder, schema, images, annotations=annotations, spacing=spacing, progress=report)
             )

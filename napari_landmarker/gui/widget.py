@@ -199,7 +199,7 @@ class LandmarkerWidget(QWidget):
         """
         project = self.session.project
         assert project is not None
-        images = wait_for(self, "Looking for images…", lambda _: distinct_images(paths))
+        images = wait_for(self, "Looking for images…", lambda job: distinct_images(paths, job.progress))
         added = None if images is None else self.session.add_images(images)
         if images is None or added is None:
             return None

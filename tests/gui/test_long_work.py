@@ -4,22 +4,22 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator
-from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
 import pytest
+from heartbeat import Heartbeat
 from one_window import clean, one_window
 from PIL import Image as PillowImage
 from pytestqt.qtbot import QtBot
-from qtpy.QtCore import Qt, QTimer
+from qtpy.QtCore import Qt
 from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QAbstractButton, QApplication, QPushButton
 from window import Canvas
 
 from napari_landmarker.engine import cases, project_changes
 from napari_landmarker.engine.exchange import create_project
-from napari_landmarker.engine.io import write_landmarks
+from napari_landmarker.engine.io import dicom_series, write_landmarks
 from napari_landmarker.engine.landmarks import LandmarkSet
 from napari_landmarker.engine.project import Project
 from napari_landmarker.engine.schema import LandmarkSchema
@@ -87,17 +87,15 @@ class Watcher:
     watching = False
 
     def __init__(self, stop_at: int | None = None) -> None:
+        QApplication.processEvents()  # what is there to be drawn already
         Watcher.watching = True
         self.counts: list[tuple[int, int]] = []
         self.texts: list[str] = []
         self._stop_at = stop_at
-        self._beats: list[float] = []
-        self._timer = QTimer()
-        self._timer.timeout.connect(self._beat)
-        self._timer.start(10)
+        self._heart = Heartbeat()
+        self._heart.timer.timeout.connect(self._look)
 
-    def _beat(self) -> None:
-        self._beats.append(time.perf_counter())
+    def _look(self) -> None:
         for dialog in (one for one in QApplication.topLevelWidgets() if isinstance(one, WaitingDialog)):
             if dialog.isVisible():
                 self.counts.append((dialog.value(), dialog.maximum()))
@@ -109,9 +107,10 @@ class Watcher:
 
     def check_alive(self) -> None:
         """The window never stood still; that ends the watch."""
-        self._timer.stop()
+        self._heart.stop()
         Watcher.watching = False
-        assert max(after - before for before, after in pairwise(self._beats)) < 0.2
+        assert self._heart.beats > 3
+        assert self._heart.longest_s < 0.2
 
     def check(self, total: int = COUNT) -> None:
         """The window never stood still, and the count was seen to grow."""
@@ -200,6 +199,30 @@ def test_a_folder_that_is_dropped_is_added_beside_the_window_or_not_at_all(
     added, case_id = (COUNT, "head_00") if stop_at is None else (0, "first")
     assert (len(window.session.project.cases), window.session.case_id) == (1 + added, case_id)
     assert told == [f"{added} images were added to the project." if added else "Stopped: no images were added."]
+
+
+@pytest.mark.parametrize("stop_at", [None, 5])
+def test_a_folder_of_files_that_may_be_slices_is_looked_into_beside_the_window(
+    window: LandmarkerWidget,
+    images: list[Path],
+    tmp_path: Path,
+    told: list[str],
+    monkeypatch: pytest.MonkeyPatch,
+    stop_at: int | None,
+) -> None:
+    monkeypatch.setattr(dicom_series, "_member_if_dicom", slowly(dicom_series._member_if_dicom))
+    folder = tmp_path / "scan"
+    folder.mkdir()
+    (folder / "front.png").hardlink_to(images[0])
+    for number in range(COUNT):
+        (folder / f"IM{number:04d}").write_bytes(b"no DICOM inside")
+    taken: list[object] = []
+    monkeypatch.setattr(window, "_add_images", lambda paths: taken.append(list(paths)))
+    watcher = Watcher(stop_at)
+    assert window.drop.take([folder], on_widget=True)
+    watcher.check()
+    QApplication.processEvents()
+    assert taken == ([[folder / "front.png"]] if stop_at is None else [])
 
 
 # ---- annotations of many images

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import count
 from pathlib import Path
 
 from napari_landmarker.engine.errors import ImageError
@@ -19,6 +20,7 @@ from napari_landmarker.engine.io.nrrd import NRRD
 from napari_landmarker.engine.io.paths import natural_order
 from napari_landmarker.engine.io.raster import RASTER
 from napari_landmarker.engine.io.tiff import TIFF
+from napari_landmarker.engine.progress import Progress
 
 #: Every format that is read; a further one joins by standing here.
 FORMATS: tuple[ImageFormat, ...] = (RASTER, TIFF, NIFTI, NRRD, METAIMAGE, NPY, DICOM)
@@ -79,11 +81,15 @@ def read_geometry(path: Path | str) -> ImageGeometry:
         return family.read_geometry(path)
 
 
-def find_images(folder: Path | str) -> list[Path]:
+def find_images(folder: Path | str, progress: Progress | None = None) -> list[Path]:
     """All images in a folder and its subfolders, in natural order (``scan2`` before ``scan10``).
 
     Hidden files and folders, and files that are no images, are left out. A DICOM series is listed once: as its
     folder where that holds nothing else of DICOM, else as its first file; DICOM files need no ending.
+
+    Args:
+        folder: the folder.
+        progress: is told how many files that may be DICOM were looked into, of how many; what it raises ends that.
 
     Raises:
         ImageError: if the folder does not exist, cannot be listed or holds no image.
@@ -94,48 +100,66 @@ def find_images(folder: Path | str) -> list[Path]:
     if not folder.is_dir():
         raise ImageError(f"{folder} is a file: choose a folder with images.")
     found: list[Path] = []
+    unsure: dict[Path, list[Path]] = {}
     try:
         for parent, folders, files in os.walk(folder, onerror=_raise):
             folders[:] = [name for name in folders if not name.startswith(".")]
-            found += _images_among(Path(parent), [name for name in files if not name.startswith(".")])
+            paths = [Path(parent, name) for name in files if not name.startswith(".")]
+            found += [path for path in paths if path.name.lower().endswith(_OTHER_SUFFIXES)]
+            unsure[Path(parent)] = [path for path in paths if _only_looks_like_dicom(path)]
     except OSError as error:
         raise ImageError(f"{folder} could not be searched ({error.strerror}): check its permissions.") from error
+    found += _series_of(unsure, progress)
     if not found:
         raise ImageError(f"{folder} holds no images: it must hold files of the kinds {', '.join(IMAGE_SUFFIXES)}.")
     return sorted(found, key=lambda path: natural_order(path.relative_to(folder)))
 
 
-def distinct_images(paths: Iterable[Path | str]) -> list[Path]:
+def distinct_images(paths: Iterable[Path | str], progress: Progress | None = None) -> list[Path]:
     """One path for each image among files and folders that a person chose; DICOM comes last.
 
     Slices of one DICOM series are one image, and a folder stands for all images in it.
 
+    Args:
+        paths: files and folders.
+        progress: as in `find_images`; counts anew for each folder.
+
     Raises:
         ImageError: if a folder holds no image.
     """
-    by_folder: dict[Path, list[str]] = {}
+    unsure: dict[Path, list[Path]] = {}
     found: list[Path] = []
     for path in map(Path, paths):
         if path.is_dir():
-            found += find_images(path)
-        elif may_be_dicom(path.name) and not path.name.lower().endswith(_OTHER_SUFFIXES) and is_image_file(path):
-            by_folder.setdefault(path.parent, []).append(path.name)
+            found += find_images(path, progress)
+        elif _only_looks_like_dicom(path) and is_image_file(path):
+            unsure.setdefault(path.parent, []).append(path)
         else:
             found.append(path)
-    for folder, names in by_folder.items():
-        found += [folder / names[0]] if len(names) == 1 else image_paths(folder, [folder / name for name in names])
-    return found
+    found += [paths[0] for paths in unsure.values() if len(paths) == 1]
+    return found + _series_of({folder: paths for folder, paths in unsure.items() if len(paths) > 1}, progress)
+
+
+def _series_of(unsure: Mapping[Path, Sequence[Path]], progress: Progress | None) -> list[Path]:
+    """The DICOM images among the files of folders, all of which are opened."""
+    total, done = sum(map(len, unsure.values())), count(1)
+
+    def told(paths: Iterable[Path]) -> Iterator[Path]:
+        for path in paths:
+            yield path
+            if progress is not None:
+                progress(next(done), total)
+
+    return [image for folder, paths in unsure.items() if paths for image in image_paths(folder, told(paths))]
+
+
+def _only_looks_like_dicom(path: Path) -> bool:
+    """Whether it may be DICOM by its name, which also files without an ending may be, and nothing else."""
+    return not path.name.lower().endswith(_OTHER_SUFFIXES) and may_be_dicom(path.name)
 
 
 def _raise(error: OSError) -> None:
     raise error
-
-
-def _images_among(folder: Path, names: list[str]) -> list[Path]:
-    """The images among the files of one folder; only what may be DICOM is opened."""
-    found = [folder / name for name in names if name.lower().endswith(_OTHER_SUFFIXES)]
-    unsure = [folder / name for name in names if not name.lower().endswith(_OTHER_SUFFIXES) and may_be_dicom(name)]
-    return found + (image_paths(folder, unsure) if unsure else [])
 
 
 def _family(path: Path) -> ImageFormat:
