@@ -1,7 +1,7 @@
 """A project: a folder of open formats that holds cases, annotations, predictions, models and reports.
 
 ```
-project.json                         schema, cases, splits, spacing overrides
+project.json                         schema, cases, splits, spacing overrides, cases taken out
 annotations/<rater>/<case>.json      labelme (2D); <case>.mrk.json, 3D Slicer markups (3D)
 annotations/<rater>/.progress.json   how far each of them is, to be counted fast; made again where it is missing
 predictions/<model>/<case>.json      the same formats; they never overwrite annotations
@@ -15,23 +15,20 @@ reviewed.jsonl                       which predictions a person has looked throu
 
 from __future__ import annotations
 
-import os
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Iterable, Sequence
 from itertools import chain
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 from napari_landmarker.engine.cases import FILE_NAME, Case, Split, check_images, draw_splits, make_cases
 from napari_landmarker.engine.errors import ProjectError
-from napari_landmarker.engine.geometry import Grid
-from napari_landmarker.engine.io import read_geometry, read_image, read_landmarks, write_landmarks
-from napari_landmarker.engine.io.atomic import write_bytes
-from napari_landmarker.engine.io.image import Image, ImageGeometry
+from napari_landmarker.engine.io import read_landmarks, write_landmarks
 from napari_landmarker.engine.io.paths import natural_order, whole_path
-from napari_landmarker.engine.io.stamp import Stamp, stamp_of
-from napari_landmarker.engine.io.together import is_unfinished, write_together
+from napari_landmarker.engine.io.stamp import stamp_of
+from napari_landmarker.engine.io.together import write_together
 from napari_landmarker.engine.landmarks import LandmarkSet
+from napari_landmarker.engine.progress import Progress
+from napari_landmarker.engine.project_cases import ProjectCases
 from napari_landmarker.engine.project_file import DEFAULT_RATER, PROJECT_FILE, ProjectFile
 from napari_landmarker.engine.project_models import ProjectModels
 from napari_landmarker.engine.schema import LandmarkSchema
@@ -39,19 +36,12 @@ from napari_landmarker.engine.schema import LandmarkSchema
 __all__ = ["DEFAULT_RATER", "PROJECT_FILE", "Case", "Project", "Split", "draw_splits"]
 
 
-class Project(ProjectModels):
+class Project(ProjectCases, ProjectModels):
     """An open project folder.
 
     Every method that writes does so at once and atomically. Make one with `exchange.create_project`, or `open`.
     What another program wrote in project.json since it was read is never written over: `read_again` takes it in.
     """
-
-    def __init__(self, root: Path, content: ProjectFile, stamp: Stamp = None) -> None:
-        self.root = root
-        self._content = content
-        self._stamp = stamp
-        self._cases = {case.id: case for case in content.cases}
-        self._geometry: dict[str, ImageGeometry] = {}
 
     # ---- making and opening
 
@@ -64,7 +54,7 @@ class Project(ProjectModels):
         *,
         spacing: Sequence[float] | None = None,
         splits: dict[str, Split] | None = None,
-        progress: Callable[[int, int], None] | None = None,
+        progress: Progress | None = None,
     ) -> Project:
         """A project around images, which stay where they are; nothing is written before `save`.
 
@@ -100,27 +90,6 @@ class Project(ProjectModels):
         if root.name == PROJECT_FILE and not root.is_dir():
             root = root.parent
         return cls(root, *ProjectFile.read(root))
-
-    @property
-    def changed_elsewhere(self) -> bool:
-        """Whether another program changed project.json since it was read or written here; not so where it is gone."""
-        now = stamp_of(self.root / PROJECT_FILE)
-        return (now is not None and now != self._stamp) or is_unfinished(self.root)
-
-    def read_again(self) -> None:
-        """Take in what another program wrote in project.json; the rater at work stays.
-
-        Raises:
-            ProjectError: if it cannot be read; everything stays as it is then.
-        """
-        content, stamp = ProjectFile.read(self.root)
-        content.rater = self.rater
-        self._take(content, stamp)
-        self._geometry.clear()
-
-    def save(self) -> None:
-        """Write project.json; ProjectError if the folder is not writable, or another program changed the file."""
-        self._write(self._content)
 
     def with_cases(self, cases: Iterable[Case]) -> Project:
         """The project as it would be with these cases; nothing is written."""
@@ -196,90 +165,9 @@ class Project(ProjectModels):
             raise ProjectError(f"{name!r} cannot be a rater's name: use letters, digits, spaces or hyphens.")
         self._content.rater = name
 
-    @property
-    def cases(self) -> tuple[Case, ...]:
-        """All cases, in order."""
-        return tuple(self._cases.values())
-
     def annotated_cases(self, split: Split) -> tuple[Case, ...]:
         """The cases of a split in which a person placed at least one landmark."""
         return tuple(c for c in self.cases_in(split) if self.annotations(c.id).truth().placed.any())
-
-    def case(self, case_id: str) -> Case:
-        """A case by its id; ProjectError if there is none."""
-        if case_id not in self._cases:
-            raise ProjectError(f"This project has no case '{case_id}'.")
-        return self._cases[case_id]
-
-    def cases_in(self, split: Split) -> tuple[Case, ...]:
-        """The cases of one split."""
-        return tuple(case for case in self._cases.values() if case.split == split)
-
-    def set_split(self, case_id: str, split: Split) -> None:
-        """Move a case to another split."""
-        self.set_splits({case_id: split})
-
-    def set_splits(self, splits: Mapping[str, Split]) -> None:
-        """Move cases to other splits."""
-        moved = {case_id: self.case(case_id).model_copy(update={"split": split}) for case_id, split in splits.items()}
-        cases = tuple(moved.get(case.id, case) for case in self.cases)
-        self._write(self._content.model_copy(update={"cases": cases}))
-
-    def add_images(
-        self,
-        images: Iterable[Path | str],
-        spacing: Sequence[float] | None = None,
-        *,
-        progress: Callable[[int, int], None] | None = None,
-    ) -> tuple[Case, ...]:
-        """Add images as new cases; returns these. Arguments and errors are those of `new_cases`."""
-        return self.add_cases(self.new_cases(images, spacing, progress=progress))
-
-    def new_cases(
-        self,
-        images: Iterable[Path | str],
-        spacing: Sequence[float] | None = None,
-        *,
-        progress: Callable[[int, int], None] | None = None,
-    ) -> tuple[Case, ...]:
-        """The cases that images would become, with their splits drawn; nothing is written before `add_cases`.
-
-        Args:
-            images: image files; those that the project has already are passed over.
-            spacing: as in `prepare`.
-            progress: is told how many images are read, of how many.
-
-        Raises:
-            ImageError: for an image that cannot be read or has other dimensions than the project's.
-        """
-        known = {self.image_path(case.id) for case in self.cases}
-        paths = [p for p in (whole_path(i) for i in images) if p not in known]
-        ndim = self.geometry(self.cases[0].id).grid.ndim if self.cases else None
-        check_images(paths, spacing, ndim, progress)
-        return make_cases(self.root, paths, spacing, {}, taken=frozenset(self._cases))
-
-    def add_cases(self, added: tuple[Case, ...]) -> tuple[Case, ...]:
-        """Take in what `new_cases` made of images since the last change of the cases; returns it."""
-        self._write(self._content.model_copy(update={"cases": (*self.cases, *added)}))
-        return added
-
-    # ---- images
-
-    def image_path(self, case_id: str) -> Path:
-        """Where a case's image lies."""
-        return Path(os.path.normpath(self.root / PurePosixPath(self.case(case_id).image)))
-
-    def geometry(self, case_id: str) -> ImageGeometry:
-        """Geometry of a case's image, with the spacing a person said; read once from the file's header."""
-        if case_id not in self._geometry:
-            geometry = read_geometry(self.image_path(case_id))
-            self._geometry[case_id] = replace(geometry, grid=self._with_spacing(case_id, geometry))
-        return self._geometry[case_id]
-
-    def image(self, case_id: str) -> Image:
-        """A case's image, with the spacing a person said; ImageError if it cannot be read."""
-        image = read_image(self.image_path(case_id))
-        return replace(image, grid=self._with_spacing(case_id, image.geometry))
 
     # ---- annotations and predictions
 
@@ -309,28 +197,6 @@ class Project(ProjectModels):
         write_landmarks(landmarks, self.prediction_path(case_id, model), self.image_path(case_id))
 
     # ---- inside
-
-    def _need_unchanged(self) -> None:
-        if self.changed_elsewhere:
-            raise ProjectError(
-                f"{self.root / PROJECT_FILE} was changed by another program since it was read: open the project again "
-                "and repeat what you did."
-            )
-
-    def _write(self, content: ProjectFile) -> None:
-        """Write project.json and take what it holds then; nothing changes if that fails."""
-        self._need_unchanged()
-        path = self.root / PROJECT_FILE
-        write_bytes(path, content.as_bytes())
-        self._take(content, stamp_of(path))
-
-    def _take(self, content: ProjectFile, stamp: Stamp) -> None:
-        self._content, self._stamp = content, stamp
-        self._cases = {case.id: case for case in content.cases}
-
-    def _with_spacing(self, case_id: str, geometry: ImageGeometry) -> Grid:
-        spacing = self.case(case_id).spacing
-        return geometry.grid if spacing is None else geometry.grid.with_spacing(spacing)
 
     def _file_name(self, case_id: str) -> str:
         known = next(iter(self._geometry.values()), None)  # all images have as many dimensions

@@ -14,15 +14,14 @@ from napari_landmarker.engine.errors import AnnotationError, ImageError, Project
 from napari_landmarker.engine.geometry import Grid
 from napari_landmarker.engine.io import read_landmarks, write_landmarks
 from napari_landmarker.engine.io.atomic import require_writable
-from napari_landmarker.engine.io.renaming import done_in_file, renamed_file
+from napari_landmarker.engine.io.renaming import Taken, done_in_file, renamed_file
 from napari_landmarker.engine.io.stamp import Stamp, stamp_of
 from napari_landmarker.engine.io.together import write_together
 from napari_landmarker.engine.landmarks import LandmarkSet
-from napari_landmarker.engine.project import Case, Project
+from napari_landmarker.engine.progress import Progress
+from napari_landmarker.engine.project import Project
 from napari_landmarker.engine.schema import LandmarkSchema
 
-#: Told how many files are done, of how many.
-Progress = Callable[[int, int], None]
 #: Where annotations are made ready: an image has the same relative path from there as from a rater's folder.
 _COMING = ".coming"
 
@@ -56,11 +55,12 @@ def change_schema(
     progress: Progress | None = None,
     *,
     removed: Collection[str] = (),
-) -> None:
+    back: Mapping[Path, Taken] | None = None,
+) -> dict[Path, Taken]:
     """Give a project other landmarks; its annotations, of all raters, and predictions follow.
 
     A landmark that is neither in the new schema nor renamed loses its points. Models keep the names they learnt.
-    Killed at any moment, the project is the old or the new one as a whole.
+    Killed at any moment, the project is the old or the new one as a whole. `schema_change_back` undoes it.
 
     Args:
         project: the project.
@@ -68,6 +68,10 @@ def change_schema(
         renamed: old names with their new ones; names may change places.
         progress: called as the files are read.
         removed: landmarks that lose their points although another one takes their name.
+        back: what an earlier change took out of which file, and this one puts back.
+
+    Returns:
+        What was taken out of which file.
 
     Raises:
         AnnotationError: if a landmark is renamed that there is not, or to one there is not, or to one that stays, or a
@@ -76,17 +80,45 @@ def change_schema(
     """
     changes = _changes(project.schema, new, renamed or {}, removed)
     names = project.schema.names
+    taken: dict[Path, Taken] = {}
 
     def files() -> Iterator[tuple[Path, bytes]]:
-        found = [*_files(project, "annotations"), *_files(project, "predictions")] if changes else []
+        found = [*_files(project, "annotations"), *_files(project, "predictions")] if changes or back else []
         for number, path in enumerate(found, start=1):
-            content = renamed_file(path, changes, names)
+            content, gone = renamed_file(path, changes, names, (back or {}).get(path))
+            if gone:
+                taken[path] = gone
             if content is not None:
                 yield path, content
             if progress is not None:
                 progress(number, len(found))
 
     project.rewrite(files(), schema=new)
+    return taken
+
+
+def schema_change_back(
+    old: LandmarkSchema, new: LandmarkSchema, renamed: Mapping[str, str], removed: Collection[str]
+) -> tuple[dict[str, str], frozenset[str]]:
+    """What `change_schema` has to be told to go from the new landmarks back to the old ones.
+
+    Args:
+        old: the landmarks before the change.
+        new: the landmarks after it.
+        renamed: as the change was told.
+        removed: as the change was told.
+
+    Returns:
+        The new names with their old ones, and the landmarks of ``new`` that are not among the old ones, whatever they
+        are called. The change back takes their points out.
+
+    Raises:
+        AnnotationError: as `change_schema`.
+    """
+    changes = _changes(old, new, renamed, removed)
+    came_from = {after: before for before in old.names if (after := changes.get(before, before)) is not None}
+    back = {after: before for after, before in came_from.items() if after != before}
+    return back, frozenset(new.names) - came_from.keys()
 
 
 def set_spacing(
@@ -217,8 +249,8 @@ def _changes(
 
 
 def _files(project: Project, kind: str, case_id: str | None = None) -> list[Path]:
-    """The files of annotations or predictions, of all cases or of one; those of cases that are gone are left out."""
-    cases: tuple[Case, ...] = project.cases if case_id is None else (project.case(case_id),)
+    """The files of annotations or predictions, of one case, or of all, with those that were taken out."""
+    cases = (*project.cases, *project.taken_out) if case_id is None else (project.case(case_id),)
     names = {f"{case.id}{suffix}" for case in cases for suffix in (".json", ".mrk.json")}
     found = (project.root / kind).glob("*/*.json")
     return sorted(path for path in found if path.name in names and not path.parent.name.startswith("."))

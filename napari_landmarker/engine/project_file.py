@@ -29,6 +29,7 @@ class ProjectFile(BaseModel):
     schema_: LandmarkSchema = Field(alias="schema")
     rater: str = Field(DEFAULT_RATER, pattern=FILE_NAME)
     cases: tuple[Case, ...] = ()
+    taken_out: tuple[Case, ...] = ()
 
     @classmethod
     def read(cls, root: Path) -> tuple[ProjectFile, Stamp]:
@@ -56,7 +57,7 @@ class ProjectFile(BaseModel):
             first = error.errors()[0]
             where = ".".join(str(part) for part in first["loc"])
             raise ProjectError(f"{path} is damaged at '{where}': {first['msg']}.") from error
-        ids = [case.id for case in content.cases]
+        ids = [case.id for case in (*content.cases, *content.taken_out)]
         if len(set(ids)) != len(ids):
             raise ProjectError(f"{path} is damaged: a case is listed twice.")
         return content, stamp

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
-from qtpy.QtCore import QModelIndex, QPoint, Qt, QTimer
-from qtpy.QtWidgets import QMenu, QWidget
+from qtpy.QtCore import QItemSelectionModel, QModelIndex, Qt, QTimer
+from qtpy.QtGui import QContextMenuEvent
+from qtpy.QtWidgets import QAbstractItemView, QMenu, QWidget
 
 from napari_landmarker.engine.project import Case, Split
 from napari_landmarker.gui.links import follow
-from napari_landmarker.gui.messages import reports
+from napari_landmarker.gui.messages import reports, tell
 from napari_landmarker.gui.row_table import Index, RowModel, RowTable
 from napari_landmarker.state.session import Session
 
@@ -19,7 +21,8 @@ _COLUMNS = (
     (
         "Use",
         "What the image is used for: training, validation (watched while training), calibration (to learn how far the "
-        "points of a model may be from the true ones) or test (for the report). Right-click an image to change it.",
+        "points of a model may be from the true ones) or test (for the report). Right-click an image to change it, or "
+        "choose several with Shift or Ctrl first.",
     ),
     ("Done", "How many landmarks are placed, accepted or marked as not visible. A tick means all of them."),
 )
@@ -29,6 +32,7 @@ SPLIT_WORDS = {
     Split.CALIBRATION: "calibration",
     Split.TEST: "test",
 }
+_OUT_TIP = "Their files stay where they are, annotations too: added again, they come back as they were."
 
 
 class CaseModel(RowModel):
@@ -104,8 +108,7 @@ class CaseList(RowTable):
         self.setMinimumHeight(90)
         self.make_room(_SPLIT, SPLIT_WORDS.values())
         self.make_room(_DONE, ("✓ 100/100",))
-        self.setContextMenuPolicy(Qt.ContextMenuPolicy.CustomContextMenu)
-        self.customContextMenuRequested.connect(self._menu)
+        self.setSelectionMode(QAbstractItemView.SelectionMode.ExtendedSelection)
         self.selectionModel().currentRowChanged.connect(self._row_chosen)
         follow(self, session.case_changed, self._select)
         follow(self, session.cases_changed, self._select)
@@ -124,29 +127,53 @@ class CaseList(RowTable):
             self._session.open_case(case_id)
 
     def _select(self) -> None:
-        """Follow the session without telling it again."""
+        """Follow the session without telling it again; further rows that a person chose stay chosen."""
         self._following = True
         row = self._model.row_of(self._session.case_id)
-        if row >= 0:
-            self.selectRow(row)
-            self.scrollTo(self._model.index(row, 0))
-        else:
+        if row < 0:
             self.clearSelection()
             self.setCurrentIndex(QModelIndex())
+        elif self.currentIndex().row() != row or not self.selectionModel().hasSelection():
+            index, rows = self._model.index(row, 0), QItemSelectionModel.SelectionFlag.Rows
+            self.selectionModel().setCurrentIndex(index, QItemSelectionModel.SelectionFlag.ClearAndSelect | rows)
+            self.scrollTo(index)
         self._following = False
 
-    def _menu(self, position: QPoint) -> None:
-        index = self.indexAt(position)
-        if not index.isValid():
-            return
-        case_id = self._model.id_at(index.row())
+    # ---- the menu of the chosen images
+
+    def menu_at(self, row: int) -> QMenu:
+        """What can be done with the image of a row, and with all chosen ones where it is among them."""
+        chosen = sorted(index.row() for index in self.selectionModel().selectedRows())
+        case_ids = [self._model.id_at(at) for at in (chosen if row in chosen else [row])]
+        many = f" ({len(case_ids)} images)" if len(case_ids) > 1 else ""
         menu = QMenu(self)
         menu.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)
+        menu.setToolTipsVisible(True)
         for split, word in SPLIT_WORDS.items():
-            action = menu.addAction(f"Use for {word}")
-            action.triggered.connect(lambda _=False, s=split: self._set_split(case_id, s))
-        menu.exec(self.viewport().mapToGlobal(position))
+            action = menu.addAction(f"Use for {word}{many}")
+            action.triggered.connect(lambda _=False, s=split: self._set_split(case_ids, s))
+        menu.addSeparator()
+        out = menu.addAction(f"Take out of the project{many}")
+        out.setToolTip(_OUT_TIP)
+        out.triggered.connect(lambda _=False: self._take_out(case_ids))
+        return menu
+
+    def contextMenuEvent(self, event: QContextMenuEvent) -> None:
+        """Called by Qt: for the row under the mouse, or the current one where a key asks for the menu."""
+        place, index = event.globalPos(), self.currentIndex()
+        if event.reason() != QContextMenuEvent.Reason.Keyboard:
+            index = self.indexAt(self.viewport().mapFromGlobal(place))
+        elif index.isValid():
+            place = self.viewport().mapToGlobal(self.visualRect(index).center())
+        if index.isValid():
+            self.menu_at(index.row()).exec(place)
 
     @reports
-    def _set_split(self, case_id: str, split: Split) -> None:
-        self._session.set_split(case_id, split)
+    def _set_split(self, case_ids: Sequence[str], split: Split) -> None:
+        self._session.set_splits(dict.fromkeys(case_ids, split))
+
+    @reports
+    def _take_out(self, case_ids: Sequence[str]) -> None:
+        self._session.take_out(case_ids)
+        what = f"“{case_ids[0]}” is" if len(case_ids) == 1 else f"{len(case_ids)} images are"
+        tell(f"{what} in the project no more; all files stay. Ctrl+Z brings back what was taken out.")

@@ -150,8 +150,8 @@ class MeasurePanel(QWidget):
         if project is not None:
             new = ready.missing_from(project.schema)
             schema = project.schema.model_copy(update={"measurements": (*project.schema.measurements, *new)})
-            self.session.change_schema(schema)
-            tell(f"{len(new)} measurements were added; choose rows to see them on the image.")
+            if self.session.change_schema(schema):
+                tell(f"{len(new)} measurements were added; choose rows to see them on the image.")
 
     @reports
     def export_to(self, path: Path) -> None:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import TypeVar
+import functools
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
 from qtpy.QtCore import Qt
 from qtpy.QtGui import QKeyEvent
@@ -17,7 +18,6 @@ from qtpy.QtWidgets import (
 )
 
 from napari_landmarker.engine.errors import LandmarkerError
-from napari_landmarker.engine.schema import LandmarkSchema
 from napari_landmarker.gui.messages import tell
 from napari_landmarker.gui.problem_label import ProblemLabel
 from napari_landmarker.gui.schema_draft import LandmarkDraft, LineDraft, SchemaDraft
@@ -27,11 +27,8 @@ from napari_landmarker.gui.schema_measurements import MeasurementsPage
 from napari_landmarker.gui.schema_problems import Problem, problems
 from napari_landmarker.gui.schema_saving import drop_pictures, loss, take_pictures
 from napari_landmarker.gui.scroll_panel import wrapped
-from napari_landmarker.gui.tasks import Job
-from napari_landmarker.gui.waiting import wait_for
+from napari_landmarker.gui.waiting import run_beside
 from napari_landmarker.state.session import Session
-
-T = TypeVar("T")
 
 _TITLES = ("Landmarks", "Lines", "Measurements")
 _STOPPED = "Nothing was changed: saving was stopped."
@@ -137,8 +134,8 @@ class SchemaDialog(QDialog):
         """In how many images landmarks are annotated; None if a person stopped the look through the files."""
         if not names:
             return {}
-        count = self.session.count_annotated(names)
-        return self._beside("Looking where these landmarks are annotated…", lambda job: count(job.progress))
+        with self._busy():
+            return self.session.annotated_in(names)
 
     def _ask(self, lost: str, changed: str) -> None:
         box = QMessageBox(self)
@@ -148,8 +145,8 @@ class SchemaDialog(QDialog):
         box.setTextFormat(Qt.TextFormat.PlainText)
         box.setText("\n".join(part for part in (lost, changed) if part))
         box.setInformativeText(
-            "That holds for all raters, and for what models predicted. It cannot be undone, nor can what was done "
-            "before. Models that are trained already go on with the old names."
+            "That holds for all raters, and for what models predicted. It can be undone while the project is open. "
+            "Models that are trained already go on with the old names."
         )
         yes = box.addButton(
             "Delete points and save" if lost else "Rename and save",
@@ -169,13 +166,14 @@ class SchemaDialog(QDialog):
     def _save(self) -> None:
         project = self.session.project
         assert project is not None
-        made = []
+        made, removed = [], self.draft.removed
         try:
             made = take_pictures(self.draft, project.root)
             schema = self.draft.schema()
-            if schema != project.schema:
-                self._change(schema)
-                if project.schema != schema:
+            if schema != project.schema or removed:
+                with self._busy():
+                    done = self.session.change_schema(schema, self.draft.renamed, removed=removed)
+                if not done:
                     drop_pictures(made)
                     self._tell(_STOPPED)
                     return
@@ -186,21 +184,18 @@ class SchemaDialog(QDialog):
             return
         super().accept()
 
-    def _change(self, schema: LandmarkSchema) -> None:
-        """Change the project, unless a person stops it; LandmarkerError if that fails."""
-        with self.session.changing_schema(schema, self.draft.renamed, removed=self.draft.removed) as change:
-            self._beside("Changing the annotations…", lambda job: change(job.progress))
-
-    def _beside(self, words: str, work: Callable[[Job], T]) -> T | None:
-        """As `wait_for`, while nothing can be done in this dialog."""
-        self.busy = True
+    @contextmanager
+    def _busy(self) -> Iterator[None]:
+        """While the session is at work: nothing can be done in this dialog, and what takes long is shown over it."""
+        self.busy, run_long = True, self.session.run_long
+        self.session.run_long = functools.partial(run_beside, self)
         parts = (self.tabs, self.buttons)
         for part in parts:
             part.setEnabled(False)
         try:
-            return wait_for(self, words, work)
+            yield
         finally:
-            self.busy = False
+            self.busy, self.session.run_long = False, run_long
             for part in parts:
                 part.setEnabled(True)
 

@@ -131,9 +131,13 @@ class SessionEditing(SessionCore):
         if edit.before != edit.after:
             if not edit.put(edit.after):
                 return False
-            self._need_project()[1].history.push(edit)
-            self.history_changed.emit()
+            self._remember(edit)
         return True
+
+    def _remember(self, edit: ProjectEdit) -> None:
+        """Remember a change of the project that was made."""
+        self._need_project()[1].history.push(edit)
+        self.history_changed.emit()
 
     def _travel(self, step: Step | None, note: Callable[[], None], words: str) -> None:
         """Apply a step of the history, in sight: a step of one other case opens that case first.

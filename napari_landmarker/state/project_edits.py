@@ -2,34 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
-from threading import Event
 
-from napari_landmarker.engine.errors import LandmarkerError, ProjectError
-from napari_landmarker.engine.io.together import is_unfinished
+from napari_landmarker.engine.errors import ProjectError
+from napari_landmarker.engine.io.renaming import Taken
+from napari_landmarker.engine.progress import Progress
 from napari_landmarker.engine.project import Case, Project, Split
-from napari_landmarker.engine.project_changes import Progress, annotated_in, change_schema, set_spacing
+from napari_landmarker.engine.project_changes import annotated_in, change_schema, schema_change_back, set_spacing
 from napari_landmarker.engine.schema import LandmarkSchema
 from napari_landmarker.state.edits import ProjectEdit
 from napari_landmarker.state.raters import SessionRaters
 
-_HELD = "The landmarks of the project are just being changed: wait until that is done."
-_CUT_OFF = "The change of the landmarks was cut off: open the project again to finish it."
+_FORGOTTEN = "The project was changed: what other raters did in it before can no longer be undone."
 
 
 class SessionProject(SessionRaters):
-    """What a person changes in the project as a whole.
-
-    The use and the spacing of images can be undone. Other landmarks cannot: they are asked about before. Nor can images
-    that were added.
-    """
+    """What a person changes in the project as a whole; all of it can be undone."""
 
     def add_images(
         self, images: Iterable[Path | str], spacing: Sequence[float] | None = None
     ) -> tuple[Case, ...] | None:
-        """Add images as new cases (see `Project.add_images`); the first case opens if none was open.
+        """Add images as new cases, as one step (see `Project.add_images`); the first case opens if none was open.
 
         Returns:
             The new cases; None where a person stopped it: nothing has changed then.
@@ -45,7 +40,10 @@ class SessionProject(SessionRaters):
         self._need_writable()
         if project.cases != now.cases:
             raise ProjectError("The images of the project changed meanwhile: add them once more.")
+        places = {case.id: at for at, case in enumerate(read[0], start=len(project.cases))}
         added = project.add_cases(read[0])
+        if added:
+            self._remember(self._membership(places, there=True))
         self.cases_changed.emit()
         if self.case_id is None and added:
             self.open_case(added[0].id)
@@ -80,86 +78,77 @@ class SessionProject(SessionRaters):
         after = dict.fromkeys(ids, None if spacing is None else tuple(float(value) for value in spacing))
         return self._change_project(ProjectEdit(f"the pixel size of {_images(ids)}", before, after, self._put_spacings))
 
+    def take_out(self, case_ids: Iterable[str]) -> None:
+        """Take images out of the project, as one step; no file but project.json changes.
+
+        Added again, they come back with all that was annotated in them.
+
+        Raises:
+            LandmarkerError: if no image would be left, or that cannot be saved; nothing changes then.
+        """
+        project, _ = self._need_writable()
+        wanted = set(case_ids)
+        places = {case.id: at for at, case in enumerate(project.cases) if case.id in wanted}
+        if self._put_cases(False, places):
+            self._remember(self._membership(places, there=False))
+
     # ---- landmarks
 
-    def annotated_in(self, names: Iterable[str]) -> dict[str, int]:
+    def annotated_in(self, names: Iterable[str]) -> dict[str, int] | None:
         """In how many images each landmark is placed or said to be absent, by any rater; reads all annotations.
+
+        Returns:
+            The numbers; None where a person stopped it.
 
         Raises:
             LandmarkerError: if annotations cannot be read, or are not saved yet.
         """
-        return self.count_annotated(names)(lambda done, total: None)
-
-    def count_annotated(self, names: Iterable[str]) -> Callable[[Progress], dict[str, int]]:
-        """As `annotated_in`, as a function for any thread that is told how to report its progress.
-
-        Raises:
-            LandmarkerError: if annotations are not saved yet.
-        """
         project, _ = self._need_project()
         self._need_saved()
-        wanted = tuple(names)
-        return lambda progress: annotated_in(project, wanted, progress)
+        wanted, found = tuple(names), list[dict[str, int]]()
+
+        def work(progress: Progress) -> None:
+            found.append(annotated_in(project, wanted, progress))
+
+        done = self.run_long("Looking where these landmarks are annotated…", work)
+        return found[0] if done else None
 
     def change_schema(
-        self,
-        new: LandmarkSchema,
-        renamed: Mapping[str, str] | None = None,
-        progress: Progress | None = None,
-        *,
-        removed: Collection[str] = (),
-    ) -> None:
-        """Give the project other landmarks; the annotations of all raters and all predictions follow.
+        self, new: LandmarkSchema, renamed: Mapping[str, str] | None = None, *, removed: Collection[str] = ()
+    ) -> bool:
+        """Give the project other landmarks, as one step; the annotations of all raters and all predictions follow.
 
-        A landmark that is neither in ``new`` nor renamed loses its points in all images: ask before (`annotated_in`).
-        Edits from before can no longer be undone.
+        A landmark that is neither in ``new`` nor renamed loses its points in all images, until that is undone: ask
+        before (`annotated_in`). What other raters did before can no longer be undone.
 
         Args:
             new: the new landmarks.
             renamed: old names with their new ones.
-            progress: called as the files are read.
             removed: landmarks that lose their points although another one takes their name.
+
+        Returns:
+            False where a person stopped it: nothing changes then.
 
         Raises:
             LandmarkerError: if the new landmarks do not fit or a file cannot be read or written; nothing changes then.
         """
-        with self.changing_schema(new, renamed, removed=removed) as change:
-            change(progress or (lambda done, total: None))
-
-    @contextmanager
-    def changing_schema(
-        self, new: LandmarkSchema, renamed: Mapping[str, str] | None = None, *, removed: Collection[str] = ()
-    ) -> Iterator[Callable[[Progress], None]]:
-        """As `change_schema`, as a function for any thread that is told how to report its progress.
-
-        While the block lasts, all that would read or change the project is held off (`held`). Where the function did
-        not get to its end, nothing is changed.
-
-        Raises:
-            LandmarkerError: if nothing may be written, or annotations are not saved yet.
-        """
         project, _ = self._need_writable()
         if new.instances > 1:
             raise ProjectError("This window edits one point for each landmark: use the command line for several.")
-        self._need_saved()
-        changed, done = project.snapshot(), Event()
+        there = _Landmarks(new, dict(renamed or {}), frozenset(removed))
+        back = _Landmarks(project.schema, *schema_change_back(project.schema, new, there.renamed, there.removed))
+        taken: dict[Path, Taken] = {}
 
-        def change(progress: Progress) -> None:
-            change_schema(changed, new, renamed, progress, removed=removed)
-            done.set()
+        def put(landmarks: _Landmarks) -> bool:
+            nonlocal taken
+            changed = self._put_landmarks(landmarks, taken, keeps=landmarks is back)
+            taken = taken if changed is None else changed
+            return changed is not None
 
-        self.held, problem = _HELD, _CUT_OFF
-        try:
-            yield change
-        except LandmarkerError as error:
-            problem = str(error)
-            raise
-        finally:
-            self.held = None
-            if done.is_set():
-                project.adopt(changed)
-            if self.project is project:
-                self._end_change(done.is_set(), renamed or {}, problem)
+        done = put(there)
+        if done:
+            self._remember(ProjectEdit("the landmarks of the project", back, there, put))
+        return done
 
     def example(self, name: str) -> Path | None:
         """The picture that shows where a landmark lies, where there is one."""
@@ -196,16 +185,82 @@ class SessionProject(SessionRaters):
             self._open_again(self.case_id)
         return True
 
-    def _end_change(self, done: bool, renamed: Mapping[str, str], problem: str) -> None:
-        """Show the landmarks as they are on disk now; where the change was cut off, nothing is written."""
-        project, _ = self._need_project()
-        if not done:
-            if is_unfinished(project.root):
-                self._set_owner(problem)
-            return
+    def _put_landmarks(
+        self, landmarks: _Landmarks, back: Mapping[Path, Taken], *, keeps: bool
+    ) -> dict[Path, Taken] | None:
+        """Give the project these landmarks.
+
+        Args:
+            landmarks: the new ones, and what becomes of the old ones.
+            back: what is put back into which file.
+            keeps: refuse it where landmarks go that are annotated.
+
+        Returns:
+            What was taken out of which file; None where a person stopped it.
+        """
+        project, _ = self._need_writable()
+        now, old = project.snapshot(), project.schema.names
+        gone = landmarks.gone_of(old)
+
+        def change(progress: Progress) -> dict[Path, Taken]:
+            for name, count in annotated_in(now, gone).items() if keeps and gone else ():
+                if count:
+                    raise ProjectError(f"'{name}' is annotated by now: remove it in the list of landmarks instead.")
+            return change_schema(
+                now, landmarks.schema, landmarks.renamed, progress, removed=landmarks.removed, back=back
+            )
+
+        taken = self._change_all("Changing the landmarks…", change)
+        if taken is None:
+            return None
+        project.adopt(now)
         for work in self._works.values():
             work.store.read_anew()
-        self._show_anew(renamed.get(self.current or "", self.current), other_landmarks=True)
+            work.follow_names(landmarks.renamed, gone)
+        self._forget_edits_of_others()
+        self._show_anew(landmarks.renamed.get(self.current or "", self.current), other_landmarks=True)
+        return taken
+
+    def _membership(self, places: Mapping[str, int], *, there: bool) -> ProjectEdit:
+        """That images came or went, as a step."""
+        return ProjectEdit(
+            f"{_images(places)} of the project", not there, there, lambda now: self._put_cases(now, places)
+        )
+
+    def _put_cases(self, there: bool, places: Mapping[str, int]) -> bool:
+        """Bring images back to their places, or take them out."""
+        project, _ = self._need_writable()
+        self._need_saved()
+        if there:
+            project.bring_back(places)
+            self.cases_changed.emit()
+            return True
+        ids = [case.id for case in project.cases]
+        at = ids.index(self.case_id) if self.case_id in ids else 0
+        project.take_out(places)
+        self._forget_edits_of_others()
+        left = [case_id for case_id in (*ids[at:], *reversed(ids[:at])) if case_id not in places]
+        self._show_anew(self.current, other_landmarks=False, instead=left[0])
+        return True
+
+    def _forget_edits_of_others(self) -> None:
+        """What other raters did here may not fit any more; one's own steps are taken back in their order."""
+        _, mine = self._need_project()
+        self._forget_edits([work for work in self._works.values() if work is not mine], _FORGOTTEN)
+
+
+@dataclass(frozen=True)
+class _Landmarks:
+    """What the landmarks of a project become, and what becomes of those that there are."""
+
+    schema: LandmarkSchema
+    renamed: Mapping[str, str]
+    removed: frozenset[str]
+
+    def gone_of(self, names: Iterable[str]) -> tuple[str, ...]:
+        """Which of the landmarks before go."""
+        kept = {*self.renamed, *self.schema.names} - self.removed
+        return tuple(name for name in names if name not in kept)
 
 
 def _images(case_ids: Collection[str]) -> str:

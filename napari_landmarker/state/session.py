@@ -16,8 +16,8 @@ Rules of the session:
   the prediction again, and so does a new prediction, another model, or opening the project again; no prediction is
   deleted.
 - A locked landmark stays as it is, whatever is clicked, until it is unlocked.
-- Undo and redo go across cases; they open the case whose edit they change. Each rater has a history, in which the use
-  and the spacing of images and ticks of the review are steps too.
+- Undo and redo go across cases; they open the case whose edit they change. Each rater has a history, in which changes
+  of the project are steps too: landmarks, images that came or went, their use and spacing, ticks of the review.
 """
 
 from __future__ import annotations

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import errno
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import TypeVar
 
 from napari_landmarker.engine.errors import LandmarkerError, ProjectError
 from napari_landmarker.engine.io.together import is_unfinished
 from napari_landmarker.engine.left_behind import remove_left_behind
+from napari_landmarker.engine.progress import Progress
 from napari_landmarker.engine.project import Project
-from napari_landmarker.engine.project_changes import Progress
 from napari_landmarker.state.cases import SessionCases
 from napari_landmarker.state.lock import ProjectLock
 from napari_landmarker.state.work import Work
@@ -22,6 +22,7 @@ _READ_ONLY = (errno.EACCES, errno.EPERM, errno.EROFS)
 #: What a person is told where another window, or program, wrote in the project.
 _READ_ANEW = "This project was changed elsewhere, so it was read again."
 _HELD = "Many files of the project are just being changed: wait until that is done."
+_FORGOTTEN = "Landmarks or images of the project were changed elsewhere: what was done before can no longer be undone."
 _DO_AGAIN = "This project was changed elsewhere, so it was read again: look at it, then do that once more."
 
 
@@ -207,13 +208,17 @@ class SessionSharing(SessionCases):
         Raises:
             ProjectError: if the project cannot be read; everything stays as it is.
         """
-        changed, names = project.changed_elsewhere, project.schema.names
+        changed, schema = project.changed_elsewhere, project.schema
+        ids = {case.id for case in project.cases}
         if changed:
             project.read_again()
         lost = [text for work in self._works.values() for text in work.store.read_anew()]
         if not changed and not self._case_differs():
             return False
-        self._show_anew(self.current, other_landmarks=names != project.schema.names)
+        other_landmarks = schema != project.schema
+        if other_landmarks or not ids <= {case.id for case in project.cases}:
+            self._forget_edits(self._works.values(), _FORGOTTEN)
+        self._show_anew(self.current, other_landmarks=other_landmarks)
         if lost:
             self.failed.emit(f"Points that were not saved are lost, as their landmarks are gone: {', '.join(lost)}.")
         return True
@@ -225,21 +230,32 @@ class SessionSharing(SessionCases):
             return False
         return store.changed_by_others(self.case_id)
 
-    def _show_anew(self, current: str | None, *, other_landmarks: bool) -> None:
-        """Tell that the project is another one, and open its case again at a landmark that is still to be placed."""
-        had_edits = any(work.history.to_undo or work.history.to_redo for work in self._works.values())
+    def _show_anew(self, current: str | None, *, other_landmarks: bool, instead: str | None = None) -> None:
+        """Tell that the project is another one, and open its case again at a landmark that is still to be placed.
+
+        Args:
+            current: the landmark.
+            other_landmarks: whether it has other landmarks.
+            instead: the case to open where the one that was open is gone; None for the first.
+        """
         case_id = self.case_id
         self._leave_case()
         if other_landmarks:
-            for work in self._works.values():
-                work.forget_edits()
             self.schema_changed.emit()
         self.project_changed.emit()
-        self._open_again(case_id)
+        ids = [] if self.project is None else [case.id for case in self.project.cases]
+        self._open_again(case_id if case_id is None or case_id in ids else instead or ids[0])
         if self.shown is not None and current in self.names and not self.shown.status_of(current).has_point:
             self.set_current(current)
-        if other_landmarks and had_edits:
-            self.told.emit("The landmarks of the project were changed: what was done before can no longer be undone.")
+
+    def _forget_edits(self, works: Iterable[Work], sentence: str) -> None:
+        """Let edits no longer be undone, as they do not fit the project any more; told where there are some."""
+        some = False
+        for work in works:
+            some |= work.history.to_undo is not None or work.history.to_redo is not None
+            work.forget_edits()
+        if some:
+            self.told.emit(sentence)
 
     def _set_owner(self, sentence: str | None) -> None:
         if sentence != self.lock_owner:

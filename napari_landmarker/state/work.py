@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Mapping
+
 from napari_landmarker.engine.project import Project
 from napari_landmarker.state.history import History
 from napari_landmarker.state.store import AnnotationStore
@@ -21,7 +23,12 @@ class Work:
         self.history = History()
         self.hidden: dict[str, frozenset[str]] = {}
 
+    def follow_names(self, renamed: Mapping[str, str], gone: Collection[str]) -> None:
+        """Keep predictions hidden whose landmarks have other names now; those of landmarks that go are forgotten."""
+        for case_id, names in self.hidden.items():
+            self.hidden[case_id] = frozenset(renamed.get(name, name) for name in names.difference(gone))
+
     def forget_edits(self) -> None:
-        """Let nothing be undone any more: the landmarks are other ones."""
+        """Let nothing be undone any more: landmarks or images are other ones."""
         self.history.clear()
         self.hidden.clear()

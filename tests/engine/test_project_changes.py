@@ -16,7 +16,7 @@ from napari_landmarker.engine.exchange import create_project
 from napari_landmarker.engine.io import together
 from napari_landmarker.engine.landmarks import LandmarkSet, LandmarkStatus
 from napari_landmarker.engine.project import Project
-from napari_landmarker.engine.project_changes import annotated_in, change_schema, set_spacing
+from napari_landmarker.engine.project_changes import annotated_in, change_schema, schema_change_back, set_spacing
 from napari_landmarker.engine.schema import LandmarkSchema
 
 NAMES = ("A", "B", "C")
@@ -94,6 +94,70 @@ def test_a_landmark_takes_the_name_of_one_that_goes(project: Project) -> None:
         assert new.status_of("A") == old.status_of("B")
         assert new.status_of("C") == old.status_of("C")
     assert annotated_in(project, ("A", "C")) == {"A": 1, "C": 1}, "the points that were A's are gone"
+
+
+def whole_files(project: Project) -> dict[str, bytes]:
+    return {str(path): path.read_bytes() for path in sorted(project.root.rglob("*.json"))}
+
+
+@pytest.mark.parametrize(
+    ("names", "renamed", "removed"),
+    [
+        (("B", "A", "C"), {"A": "B", "B": "A"}, ()),
+        (("C", "new"), {}, ()),
+        (("A",), {"B": "A"}, ("A",)),
+        (("C", "A", "B"), {"A": "C", "B": "A"}, ("C",)),
+        (("A", "B", "C"), {}, ("B",)),
+        (("x", "y", "z"), {"C": "x"}, ()),
+    ],
+)
+def test_a_change_of_landmarks_is_taken_back_and_done_again_byte_by_byte(
+    project: Project, names: tuple[str, ...], renamed: dict[str, str], removed: tuple[str, ...]
+) -> None:
+    old, new = project.schema, LandmarkSchema.from_names(names)
+    before, points = whole_files(project), everything(project)
+    taken = change_schema(project, new, renamed, removed=removed)
+    after = whole_files(project)
+    again, gone = schema_change_back(old, new, renamed, removed)
+    returned = change_schema(project, old, again, removed=gone, back=taken)
+    assert everything(project) == points
+    assert whole_files(project) == before
+    change_schema(project, new, renamed, removed=removed, back=returned)
+    assert whole_files(project) == after
+
+
+def test_what_was_done_meanwhile_outlasts_the_return_of_a_landmark(project: Project) -> None:
+    """Others place the new landmark, and one program writes a point of the old name: no point is lost or doubled."""
+    old, new = project.schema, LandmarkSchema.from_names(("A", "C", "new"))
+    taken = change_schema(project, new)
+    fresh, ndim = Project.open(project.root), project.geometry("x").grid.ndim
+    fresh.save_annotations("x", fresh.annotations("x").with_point("new", (3.0,) * ndim))
+    path = project.annotation_path("x")
+    content = json.loads(path.read_text())
+    points = content["shapes"] if ndim == 2 else content["markups"][0]["controlPoints"]
+    written = {**points[0], "label": "B"}
+    points.append(written)
+    path.write_text(json.dumps(content))
+    again, gone = schema_change_back(old, new, {}, ())
+    returned = change_schema(project, old, again, removed=gone, back=taken)
+    x = Project.open(project.root).annotations("x")
+    np.testing.assert_allclose(x.point("A"), (1.25,) * ndim)
+    np.testing.assert_allclose(x.point("B"), (1.25,) * ndim, err_msg="the one that was written meanwhile stays")
+    assert x.status_of("C") == LandmarkStatus.ABSENT
+    change_schema(project, new, back=returned)
+    np.testing.assert_allclose(Project.open(project.root).annotations("x").point("new"), (3.0,) * ndim)
+
+
+def test_images_that_are_taken_out_follow_the_landmarks_and_come_back_as_they_were(project: Project) -> None:
+    before = project.annotations("x")
+    assert project.take_out(["x"]) == {"x": 0}
+    assert [case.id for case in Project.open(project.root).cases] == ["y"]
+    change_schema(project, LandmarkSchema.from_names(("Z", "B", "C")), {"A": "Z"})
+    project.bring_back({"x": 0})
+    fresh = Project.open(project.root)
+    assert [case.id for case in fresh.cases] == ["x", "y"]
+    np.testing.assert_array_equal(fresh.annotations("x").points, before.points)
+    assert fresh.annotations("x").names == ("Z", "B", "C")
 
 
 @pytest.mark.parametrize(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -15,8 +15,8 @@ from qtpy.QtWidgets import QMessageBox, QProgressDialog, QPushButton
 
 from napari_landmarker.engine.exchange import create_project
 from napari_landmarker.engine.io.isbi import ISBI_NAMES
+from napari_landmarker.engine.progress import Progress
 from napari_landmarker.engine.project import Project
-from napari_landmarker.engine.project_changes import Progress
 from napari_landmarker.engine.schema import LandmarkSchema
 from napari_landmarker.gui.measure_words import FORMS
 from napari_landmarker.gui.schema_button import SchemaButton
@@ -145,28 +145,25 @@ def test_the_look_through_thousands_of_annotations_is_beside_the_window_and_can_
 ) -> None:
     threads, stopped = [], []
 
-    def slow(names: list[str]) -> Callable[[Progress], dict[str, int]]:
-        def count(progress: Progress) -> dict[str, int]:
-            threads.append(QThread.currentThread())
-            try:
-                while True:
-                    progress(1, 5000)
-                    time.sleep(0.01)
-            finally:
-                stopped.append(names)
-
-        return count
+    def slow(_: Project, names: Sequence[str], progress: Progress) -> None:
+        threads.append(QThread.currentThread())
+        try:
+            while True:
+                progress(1, 5000)
+                time.sleep(0.01)
+        finally:
+            stopped.append(names)
 
     def press_stop() -> None:
         dialog = editor.findChild(QProgressDialog)
         assert (dialog.value(), dialog.maximum()) == (1, 5000)
         click(next(button for button in dialog.findChildren(QPushButton) if button.text() == "Stop"))
 
-    monkeypatch.setattr(session, "count_annotated", slow)
+    monkeypatch.setattr("napari_landmarker.state.project_edits.annotated_in", slow)
     QTest.keyClick(editor.landmarks.items.rows, K.Key_Delete)
     QTimer.singleShot(1500, press_stop)
     click(editor.save)
-    assert stopped == [["nasion"]]
+    assert stopped == [("nasion",)]
     assert threads[0] is not editor.thread()
     assert "stopped" in editor.said.text()
     assert editor.isVisible()
@@ -253,6 +250,52 @@ def test_an_example_picture_is_copied_into_the_project(editor: SchemaDialog, ses
     assert on_disk(session).definition("nasion").example == ""
 
 
+def test_a_landmark_that_is_removed_and_added_again_by_the_same_name_starts_anew(
+    editor: SchemaDialog, session: Session
+) -> None:
+    definition = editor.draft.landmarks[2]
+    choose(editor, 2)
+    QTest.keyClick(editor.landmarks.items.rows, K.Key_Delete)
+    click(editor.landmarks.items.add)
+    type_name(editor, "menton")
+    editor.landmarks.set_color(definition.color)
+    session.set_current("menton")
+    click(editor.save)
+    assert on_disk(session).names == SCHEMA.names
+    assert editor.question is None, "nothing is annotated there"
+
+
+@pytest.mark.parametrize("edit", ["rename", "remove"])
+def test_ctrl_z_brings_landmarks_points_and_pictures_back(
+    editor: SchemaDialog, session: Session, tmp_path: Path, edit: str
+) -> None:
+    before = {path: path.read_bytes() for path in (session.project.root / "annotations").rglob("x*.json")}
+    PillowImage.new("RGB", (30, 20), "red").save(tmp_path / "where.png")
+    if edit == "rename":
+        editor.landmarks.set_picture(tmp_path / "where.png")
+        type_name(editor, "N")
+    else:
+        QTest.keyClick(editor.landmarks.items.rows, K.Key_Delete)
+    click(editor.save)
+    text = question(editor).informativeText()
+    assert "It can be undone while the project is open." in text
+    answer(editor, "Rename and save" if edit == "rename" else "Delete points and save")
+    changed = on_disk(session)
+    assert changed != SCHEMA
+    session.undo()
+    assert on_disk(session) == SCHEMA
+    assert {path: path.read_bytes() for path in before} == before
+    assert session.annotations.point("nasion").tolist() == [30, 40]
+    session.undo()
+    assert session.annotations.status_of("sella") == "unplaced"
+    session.redo()
+    session.redo()
+    assert on_disk(session) == changed
+    assert ("N" in session.names) == (edit == "rename")
+    if edit == "rename":
+        assert session.example("N") == session.project.root / "pictures" / "N.png"
+
+
 # ---- mistakes
 
 
@@ -295,7 +338,7 @@ def test_a_disk_that_fails_is_said_and_the_editor_stays(
     def fail(*_: object, **__: object) -> None:
         raise ProjectError("The disk is full.")
 
-    monkeypatch.setattr(session, "changing_schema", fail)
+    monkeypatch.setattr(session, "change_schema", fail)
     choose(editor, 2)
     type_name(editor, "Me")
     click(editor.save)

@@ -22,7 +22,7 @@ from napari_landmarker.state.session import Session
 # ---- landmarks and spacing
 
 
-def test_other_landmarks_keep_points_and_model_and_end_the_history(session: Session) -> None:
+def test_other_landmarks_keep_points_and_model_and_end_the_history_of_other_raters(session: Session) -> None:
     session.take_prediction("x", result(session, C=(9, 9)))
     session.place((1, 1))
     session.place((2, 2))
@@ -38,9 +38,10 @@ def test_other_landmarks_keep_points_and_model_and_end_the_history(session: Sess
     session.change_schema(LandmarkSchema.from_names(("new", "C", "A2")), {"A": "A2"})
     assert heard == ["schema_changed None", "project_changed None", "case_changed x"]
     assert (session.names, words(session)) == (("new", "C", "A2"), ["unplaced", "predicted", "confirmed"])
-    assert (session.can_undo, session.progress("x"), session.current) == (False, (1, 3), "new")
-    assert "can no longer be undone" in told[0]
+    assert (session.can_undo, session.progress("x"), session.current) == (True, (1, 3), "new")
+    assert "what other raters did in it before can no longer be undone" in told[0]
     session.set_rater("rater1")
+    assert not session.can_undo
     np.testing.assert_array_equal(session.annotations.points[2], (1, 1))
     assert session.place((5, 5))
     assert on_disk(session).status_of("new") == "confirmed"
