@@ -113,11 +113,12 @@ class Watcher:
         assert self._heart.longest_s < 0.2
 
     def check(self, total: int = COUNT) -> None:
-        """The window never stood still, and the count was seen to grow."""
+        """The window never stood still, and the count was seen to grow, once for reading and once for writing."""
         self.check_alive()
         seen = [done for done, of in self.counts if of == total]
-        assert len(set(seen)) >= 3
-        assert seen == sorted(seen)
+        again = [at for at in range(1, len(seen)) if seen[at] < seen[at - 1]]
+        assert len(again) <= 1
+        assert len(set(seen[again[-1] if again else 0 :])) >= 3
 
 
 def click(button: QAbstractButton) -> None:
