@@ -34,7 +34,8 @@ def wait_for(parent: QWidget, words: str, work: Callable[[Job], T]) -> T | None:
         work: the function.
 
     Returns:
-        What the function returned, or None if a person stopped it.
+        What the function returned, or None if a person stopped it, even if it was done by then: what goes on after it
+        is not wanted any more. A function that changes something has to note itself that it did.
 
     Raises:
         LandmarkerError: if the function fails; its sentence says why.
@@ -69,7 +70,7 @@ def wait_for(parent: QWidget, words: str, work: Callable[[Job], T]) -> T | None:
             dialog.deleteLater()
     if problems:
         raise LandmarkerError(problems[0])
-    return results[0] if results else None
+    return results[0] if results and not task.cancelled else None
 
 
 def run_beside(parent: QWidget, words: str, work: Work) -> bool:

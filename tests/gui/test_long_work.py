@@ -26,7 +26,8 @@ from napari_landmarker.engine.schema import LandmarkSchema
 from napari_landmarker.gui import annotate_panel, exchange_buttons
 from napari_landmarker.gui.project_dialog import ProjectDialog
 from napari_landmarker.gui.ruler_dialog import RulerDialog
-from napari_landmarker.gui.waiting import Progress, WaitingDialog
+from napari_landmarker.gui.tasks import Task
+from napari_landmarker.gui.waiting import Progress, WaitingDialog, wait_for
 from napari_landmarker.gui.widget import LandmarkerWidget
 
 COUNT, SLOW_S = 16, 0.02
@@ -224,6 +225,23 @@ def test_a_folder_of_files_that_may_be_slices_is_looked_into_beside_the_window(
     watcher.check()
     QApplication.processEvents()
     assert taken == ([[folder / "front.png"]] if stop_at is None else [])
+
+
+def test_a_stop_after_the_last_report_still_ends_what_was_to_follow(
+    window: LandmarkerWidget, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A person presses Stop when the reading is over, before the dialog has gone: what was read is not wanted."""
+    done = Task._done
+
+    def pressed_then(task: Task) -> None:
+        done(task)
+        (dialog,) = (
+            one for one in QApplication.topLevelWidgets() if isinstance(one, WaitingDialog) and one.isVisible()
+        )
+        click(dialog.findChild(QPushButton))
+
+    monkeypatch.setattr(Task, "_done", pressed_then)
+    assert wait_for(window, "Reading…", lambda _: time.sleep(0.2) or "read") is None
 
 
 # ---- annotations of many images
