@@ -19,6 +19,7 @@ from napari_landmarker.gui.looks import image_arguments, layer_geometry
 from napari_landmarker.gui.origin import IMAGE_KEY, ImageOrigin
 from napari_landmarker.gui.point_rows import PointRows
 from napari_landmarker.gui.slice_guests import Guest
+from napari_landmarker.gui.whole_view import WholeView
 from napari_landmarker.state.session import Session
 
 #: Diameter of a point on the screen, in screen pixels, as long as nobody changes it; that of the current landmark is
@@ -66,6 +67,7 @@ class CaseLayers:
         self.guests: list[Guest] = []
         self.occupied: Callable[[], FloatArray] = lambda: np.empty((0, 4))
         self.other_mouse: Callable[[], str | None] | None = None
+        self._whole = WholeView(viewer)
         self._rows: PointRows | None = None
         self._case_id: str | None = None
         self._laid: tuple[tuple[int, ...], tuple[float, ...], tuple[str, ...]] | None = None
@@ -82,6 +84,7 @@ class CaseLayers:
         self.session.current_changed.disconnect(self._size)
         self.session.travelled.disconnect(self._look_at)
         self.viewer.scene.camera.events.zoom.disconnect(self._size)
+        self._whole.close()
         self._clear()
 
     # ---- where things are
@@ -267,7 +270,7 @@ class CaseLayers:
             self.image.metadata[IMAGE_KEY] = ImageOrigin(path, image.geometry)
         self._show_points(grid)
         if not same or laid != self._laid:
-            self.viewer.reset_view()
+            self._whole.show()
         if not (again and same):
             self._go_to_landmark(grid)
 

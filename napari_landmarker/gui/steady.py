@@ -44,14 +44,18 @@ class Steady(QWidget):
     def resizeEvent(self, event: QResizeEvent) -> None:
         """Called by Qt."""
         super().resizeEvent(event)
-        self._height = self.heightForWidth(self.width())
         self.inside.setGeometry(self.rect())
+        self._ask()
 
     def event(self, event: QEvent) -> bool:
         """Called by Qt: what is inside asks for another size."""
         if event.type() == QEvent.Type.LayoutRequest:
-            needed = self.heightForWidth(self.width())
-            if needed != self._height:
-                self._height = needed
-                self.updateGeometry()
+            self._ask()
         return bool(super().event(event))
+
+    def _ask(self) -> None:
+        """Ask for the height that is needed now, once."""
+        needed = self.heightForWidth(self.width())
+        if needed != self._height:
+            self._height = needed
+            self.updateGeometry()

@@ -3,22 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import numpy as np
 import pytest
+from napari import Viewer
 from one_window import one_window, open_fresh
 from PIL import Image as PillowImage
 from qtpy.QtCore import QEvent, Qt
 from qtpy.QtTest import QTest
-from qtpy.QtWidgets import QApplication
+from qtpy.QtWidgets import QApplication, QDockWidget
 from window import NAMES, SPACING_3D, Canvas
 
+from napari_landmarker.engine.landmarks import LandmarkSet
 from napari_landmarker.engine.project import Project
 from napari_landmarker.engine.schema import LandmarkDefinition, LandmarkSchema
 from napari_landmarker.gui.looks import point_style
 from napari_landmarker.gui.magnifier import Magnifier
 from napari_landmarker.gui.marks import lock_icon, status_icon
+from napari_landmarker.gui.open import dock
 from napari_landmarker.state.modes import LabelMode
 
 K, SHIFT = Qt.Key, Qt.KeyboardModifier.ShiftModifier
@@ -407,3 +411,71 @@ def test_nothing_is_placed_or_dragged_in_a_3d_rendering(solid: Canvas, told: lis
 
 def test_names_of_the_schema_are_those_of_the_tests() -> None:
     assert SCHEMA.names == NAMES
+
+
+# ---- the whole image
+
+
+@contextmanager
+def narrower(canvas: Canvas) -> Iterator[None]:
+    """While the canvas has half its width."""
+    window = canvas.viewer.window._qt_window
+    (dock,) = (dock for dock in window.findChildren(QDockWidget) if dock.isAncestorOf(canvas.widget))
+    before, half = dock.width(), canvas.native.width() // 2
+    window.resizeDocks([dock], [before + half], Qt.Orientation.Horizontal)
+    QTest.qWait(100)
+    try:
+        yield
+    finally:
+        window.resizeDocks([dock], [before], Qt.Orientation.Horizontal)
+        QTest.qWait(100)
+
+
+def is_whole(canvas: Canvas) -> bool:
+    """Whether all of the image is seen, and it fills the canvas in one direction."""
+    first = canvas.pixel((0, 0))
+    last = canvas.pixel(np.array(canvas.widget.session.image.grid.shape) - 1)
+    inside = 0 <= first.x() < last.x() <= canvas.native.width() and 0 <= first.y() < last.y() <= canvas.native.height()
+    shares = (last.x() - first.x()) / canvas.native.width(), (last.y() - first.y()) / canvas.native.height()
+    return inside and max(shares) > 0.8
+
+
+def test_the_whole_image_stays_in_view_while_the_canvas_changes_its_size(flat: Canvas) -> None:
+    assert is_whole(flat)
+    before = flat.native.width()
+    with narrower(flat):
+        assert flat.native.width() < 0.7 * before
+        assert is_whole(flat)
+    assert is_whole(flat)
+
+
+@pytest.mark.parametrize("what", ["zoom", "move"])
+def test_a_view_that_a_person_chose_stays_while_the_canvas_changes_its_size(flat: Canvas, what: str) -> None:
+    camera = flat.viewer.scene.camera
+    if what == "zoom":
+        camera.zoom *= 1.5
+    else:
+        camera.center = tuple(np.add(camera.center, (0.0, 5.0, 5.0)))
+    before = camera.zoom, tuple(camera.center)
+    with narrower(flat):
+        assert (camera.zoom, tuple(camera.center)) == before
+    flat.viewer.reset_view()
+
+
+def test_the_command_line_opens_an_image_in_full(qapp: QApplication, project_2d: Project) -> None:
+    """As it does it: the panel is docked, and the project opened before the window is laid out."""
+    case = project_2d.cases[0]
+    points = {name: (20 + 30 * number, 40) for number, name in enumerate(NAMES)}
+    done = LandmarkSet.from_points(points, project_2d.geometry(case.id).grid, names=NAMES)
+    project_2d.save_annotations(case.id, done)
+    viewer = Viewer(show=True)
+    try:
+        widget = dock(viewer)
+        widget.open_project(project_2d.root)
+        QTest.qWait(300)
+        assert is_whole(Canvas(viewer, widget))
+        where = widget.annotate.card.where
+        assert where.text().startswith("Drag a point to correct it")
+        assert where.height() >= where.heightForWidth(where.width())
+    finally:
+        viewer.close()
