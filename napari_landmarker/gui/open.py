@@ -14,6 +14,10 @@ if TYPE_CHECKING:
 
 #: Width of the dock widget at first, in screen pixels.
 DOCK_WIDTH_PX = 440
+#: A window that is narrower leaves less room for the image than for what stands beside it.
+_NARROW_PX = 1200
+#: What such a window is made, as far as the screen allows.
+_ROOMY_PX = (1440, 900)
 
 
 def open_window(project_path: Path | str | None = None, case_id: str | None = None) -> None:
@@ -31,6 +35,7 @@ def open_window(project_path: Path | str | None = None, case_id: str | None = No
 
     viewer = napari.Viewer(title="napari-landmarker")
     widget = dock(viewer)
+    make_room(viewer)
     if project is not None:
         widget.open_project(project.root, case_id)
     napari.run()
@@ -47,3 +52,14 @@ def dock(viewer: napari.Viewer) -> LandmarkerWidget:
     window = dock_widget.window()
     window.resizeDocks([dock_widget], [DOCK_WIDTH_PX], Qt.Orientation.Horizontal)
     return widget
+
+
+def make_room(viewer: napari.Viewer) -> None:
+    """Make a window that leaves too little room for the image larger; napari's is so at first, and keeps its size."""
+    from qtpy.QtGui import QGuiApplication
+
+    screen = QGuiApplication.primaryScreen().availableSize()
+    _, _, width, height = viewer.window.geometry()
+    if width < _NARROW_PX:
+        roomy = min(_ROOMY_PX[0], screen.width()), min(_ROOMY_PX[1], screen.height())
+        viewer.window.resize(max(width, roomy[0]), max(height, roomy[1]))

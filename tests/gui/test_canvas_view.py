@@ -12,6 +12,7 @@ from napari import Viewer
 from one_window import one_window, open_fresh
 from PIL import Image as PillowImage
 from qtpy.QtCore import QEvent, Qt
+from qtpy.QtGui import QGuiApplication
 from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QApplication, QDockWidget
 from window import NAMES, SPACING_3D, Canvas
@@ -22,7 +23,7 @@ from napari_landmarker.engine.schema import LandmarkDefinition, LandmarkSchema
 from napari_landmarker.gui.looks import point_style
 from napari_landmarker.gui.magnifier import Magnifier
 from napari_landmarker.gui.marks import lock_icon, status_icon
-from napari_landmarker.gui.open import dock
+from napari_landmarker.gui.open import dock, make_room
 from napari_landmarker.state.modes import LabelMode
 
 K, SHIFT = Qt.Key, Qt.KeyboardModifier.ShiftModifier
@@ -471,9 +472,15 @@ def test_the_command_line_opens_an_image_in_full(qapp: QApplication, project_2d:
     viewer = Viewer(show=True)
     try:
         widget = dock(viewer)
+        make_room(viewer)
         widget.open_project(project_2d.root)
         QTest.qWait(300)
         assert is_whole(Canvas(viewer, widget))
+        screen = QGuiApplication.primaryScreen().availableSize()
+        size = viewer.window.geometry()[2:]
+        assert size[0] >= min(1200, screen.width())
+        make_room(viewer)
+        assert viewer.window.geometry()[2:] == size, "a window that has room stays as it is"
         where = widget.annotate.card.where
         assert where.text().startswith("Drag a point to correct it")
         assert where.height() >= where.heightForWidth(where.width())

@@ -63,8 +63,10 @@ def test_the_command_line_opens_the_window_on_a_case(
 
     monkeypatch.setattr("napari.Viewer", make)
     monkeypatch.setattr("napari.run", lambda: None)
+    roomy: list[Viewer] = []
+    monkeypatch.setattr("napari_landmarker.gui.open.make_room", roomy.append)
     open_window(project_2d.root, case_id)
-    assert titles == ["napari-landmarker"]
+    assert (titles, roomy) == (["napari-landmarker"], [viewer])
     assert [layer.name for layer in viewer.layers] == [shown, "Landmarks"]
 
 
