@@ -17,6 +17,11 @@ settings.load_profile("project")
 ROOT = Path(__file__).parents[1]
 
 
+def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
+    """Bytes are named by their argument: an archive holds the second it was made in, and two workers must agree."""
+    return argname if isinstance(val, bytes) else None
+
+
 @pytest.fixture(scope="session")
 def repository() -> Path:
     """The folder of this repository."""

@@ -60,14 +60,14 @@ def test_a_folder_that_was_unpacked_by_half_is_replaced(tmp_path):
 @pytest.mark.parametrize(
     "content",
     [
-        as_zip({"../evil.txt": b"x"}),
-        as_zip({"a/../../evil.txt": b"x"}),
-        as_zip({"/evil.txt": b"x"}),
-        as_zip({"..\\evil.txt": b"x"}),
-        as_zip({"C:/evil.txt": b"x"}),
-        link_zip(),
-        tar_of({"../evil.txt": b"x"}),
-        tar_of({"link": b""}, link="../../evil"),
+        pytest.param(as_zip({"../evil.txt": b"x"}), id="zip-above"),
+        pytest.param(as_zip({"a/../../evil.txt": b"x"}), id="zip-above-from-below"),
+        pytest.param(as_zip({"/evil.txt": b"x"}), id="zip-root"),
+        pytest.param(as_zip({"..\\evil.txt": b"x"}), id="zip-backslash"),
+        pytest.param(as_zip({"C:/evil.txt": b"x"}), id="zip-drive"),
+        pytest.param(link_zip(), id="zip-link"),
+        pytest.param(tar_of({"../evil.txt": b"x"}), id="tar-above"),
+        pytest.param(tar_of({"link": b""}, link="../../evil"), id="tar-link"),
     ],
 )
 def test_nothing_lands_outside_the_folder(tmp_path, content):
@@ -81,7 +81,14 @@ def test_nothing_lands_outside_the_folder(tmp_path, content):
 
 
 @pytest.mark.parametrize(
-    "content", [b"", b"no archive at all", as_zip(FILES)[:-30], tar_of(FILES)[:40], RAR + b"cut off"]
+    "content",
+    [
+        pytest.param(b"", id="empty"),
+        pytest.param(b"no archive at all", id="text"),
+        pytest.param(as_zip(FILES)[:-30], id="zip-cut"),
+        pytest.param(tar_of(FILES)[:40], id="tar-cut"),
+        pytest.param(RAR + b"cut off", id="rar-cut"),
+    ],
 )
 def test_a_damaged_archive_is_named(tmp_path, monkeypatch, content):
     install_unpacker(monkeypatch, tmp_path / "bin")
@@ -101,7 +108,7 @@ def test_a_file_inside_that_is_damaged(tmp_path):
         unpack(tmp_path / "set.zip", tmp_path / "out")
 
 
-@pytest.mark.parametrize(("mark", "kind"), [(RAR, "rar"), (b"7z\xbc\xaf\x27\x1c", "7z")])
+@pytest.mark.parametrize(("mark", "kind"), [(RAR, "rar"), (b"7z\xbc\xaf\x27\x1c", "7z")], ids=["rar", "7z"])
 def test_without_a_program_the_archive_and_the_cure_are_named(tmp_path, monkeypatch, mark, kind):
     monkeypatch.setenv("PATH", str(tmp_path))
     archive = tmp_path / f"images.{kind}"

@@ -121,7 +121,9 @@ def test_files_that_are_no_images(tmp_path: Path, reader: object) -> None:
 
 @pytest.mark.parametrize("suffix", IMAGE_SUFFIXES)
 @pytest.mark.parametrize(
-    "content", [b"not an image at all", b"\x89PNG\r\n\x1a\n" + bytes(64), b"II*\0" + b"\xff" * 200]
+    "content",
+    [b"not an image at all", b"\x89PNG\r\n\x1a\n" + bytes(64), b"II*\0" + b"\xff" * 200],
+    ids=["text", "png-head", "tiff-head"],
 )
 def test_rubbish(tmp_path: Path, suffix: str, content: bytes) -> None:
     path = tmp_path / f"image{suffix}"
