@@ -6,9 +6,9 @@ It needs a screen, or ``xvfb-run`` in front. All data are made in a temporary fo
 95th percentile, how often was measured, and where there is one what the 95th percentile must not be above:
 
 - ``open``: opening the project of 5,000 images with 40 landmarks, until it is drawn;
-- ``place``: a click on the image that places or moves one of 40 landmarks, from the release of the mouse until the file
-  is saved and canvas, table of landmarks and list of images are painted with it, in a project of 5,000 images; and how
-  much that is of what it is in a project of 10;
+- ``place``: a click on the image that places or moves one of 40 landmarks in a project of 5,000 images, from the
+  release of the mouse until the file is saved and the table of landmarks holds it, and until canvas, table and list of
+  images are painted with it too; and how much that is of what it is in a project of 10;
 - ``next``: stepping to the next cephalogram of 2400 x 1935, which was read ahead, until it is drawn;
 - ``review``: ticking an image off in the review, until the next one to look at is drawn at its landmark;
 - ``heatmaps``: from a prediction to its points and its 19 heatmaps of 512 x 512 on the screen;

@@ -6,6 +6,7 @@ import sys
 import time
 
 import pytest
+from machine import slowness
 
 WINDOW = ("napari", "qtpy", "superqt", "magicgui", "vispy", "PyQt5", "PyQt6", "PySide2", "PySide6")
 HEAVY = ("torch", "monai", "pytorch_lightning", "SimpleITK", "matplotlib", "nibabel")
@@ -21,7 +22,7 @@ print(json.dumps([names, sorted({{m.split(".")[0] for m in sys.modules}})]))
 
 
 def fresh(code):
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=120)
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=240)
     assert done.returncode == 0, done.stderr
     return json.loads(done.stdout)
 
@@ -56,7 +57,7 @@ def test_what_opens_a_project_loads_no_heavy_library(module):
 def test_import_linter_keeps_its_contracts(repository):
     done = subprocess.run(
         [sys.executable, "-c", "from importlinter.cli import lint_imports_command as main; main()"],
-        cwd=repository, capture_output=True, text=True, timeout=120,
+        cwd=repository, capture_output=True, text=True, timeout=240,
     )  # fmt: skip
     assert done.returncode == 0, done.stdout + done.stderr
     assert "2 kept, 0 broken" in done.stdout
@@ -70,4 +71,4 @@ def test_help_answers_within_a_second():
         best = min(best, time.monotonic() - begin)
     assert done.returncode == 0
     assert all(word in done.stdout for word in ("open", "demo", "init", "train", "predict", "evaluate"))
-    assert best < 1.0
+    assert best < slowness()

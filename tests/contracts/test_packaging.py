@@ -47,7 +47,7 @@ def test_the_editable_install_has_the_manifest():
 def test_npe2_finds_the_manifest_valid(repository):
     done = subprocess.run(
         [sys.executable, "-m", "npe2", "validate", str(repository / "napari_landmarker" / "napari.yaml")],
-        capture_output=True, text=True, timeout=120,
+        capture_output=True, text=True, timeout=240,
     )  # fmt: skip
     assert done.returncode == 0, done.stdout + done.stderr
 
@@ -57,7 +57,7 @@ def test_a_wheel_install_has_the_manifest_and_the_samples(wheel, tmp_path):
         archive.extractall(tmp_path)
     done = subprocess.run(
         [sys.executable, "-I", "-c", LOOK.format(place=str(tmp_path))],
-        capture_output=True, text=True, cwd=tmp_path, timeout=120,
+        capture_output=True, text=True, cwd=tmp_path, timeout=240,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     assert done.stdout.strip() == '["napari-landmarker", [100, 44]]'

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
+from functools import partialmethod
 from pathlib import Path
 
 import nibabel
@@ -26,6 +27,11 @@ from napari_landmarker.engine.project import Project
 from napari_landmarker.engine.schema import LandmarkSchema
 from napari_landmarker.gui.open import dock
 from napari_landmarker.gui.widget import LandmarkerWidget
+
+#: A busy machine may take long to do what is waited for; what never comes is told all the same.
+_PATIENCE_MS = 60_000
+for _wait in ("waitUntil", "waitSignal", "waitExposed"):
+    setattr(QtBot, _wait, partialmethod(getattr(QtBot, _wait), timeout=_PATIENCE_MS))
 
 
 @pytest.fixture(scope="module", autouse=True)

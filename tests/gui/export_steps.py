@@ -17,7 +17,7 @@ def dialog_of(widget: LandmarkerWidget) -> ExportDialog:
     return dialog
 
 
-def finish(dialog: ExportDialog, patience_ms: int = 20_000) -> None:
+def finish(dialog: ExportDialog, patience_ms: int = 60_000) -> None:
     """Wait until nothing is being written."""
     for _ in range(patience_ms // 10):
         if dialog.task is None:

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import threading
 import time
 from pathlib import Path
 
 import numpy as np
 import pytest
 from export_steps import dialog_of, export, finish
+from pytestqt.qtbot import QtBot
 from qtpy.QtCore import Qt
 from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QApplication, QProgressDialog, QPushButton
@@ -164,27 +166,25 @@ def test_nothing_to_export_is_said_in_the_dialog(open_2d: LandmarkerWidget, tmp_
 
 
 def test_an_export_shows_how_far_it_is_and_stops_without_a_trace(
-    open_2d: LandmarkerWidget, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    open_2d: LandmarkerWidget, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, qtbot: QtBot
 ) -> None:
     open_2d.session.place((10, 10))
-    read = exporting._landmarks
+    read, first, stopped = exporting._landmarks, iter((True,)), threading.Event()
 
-    def slowly(*args: object) -> object:
-        time.sleep(0.2)
+    def read_the_second_when_stopped(*args: object) -> object:
+        assert next(first, False) or stopped.wait(60)
         return read(*args)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(exporting, "_landmarks", slowly)
+    monkeypatch.setattr(exporting, "_landmarks", read_the_second_when_stopped)
     dialog = dialog_of(open_2d)
     dialog.place.setText(str(tmp_path / "out"))
     dialog.export.click()
     assert not dialog.choices.isEnabled()
     assert dialog.cancel.text() == "Stop"
-    for _ in range(100):
-        QTest.qWait(10)
-        if dialog.bar.value() == 1:
-            break
+    qtbot.waitUntil(lambda: dialog.bar.value() == 1)
     assert dialog.counted.text() == "1 of 3 images"
     QTest.keyClick(dialog, Qt.Key.Key_Escape)
+    stopped.set()
     finish(dialog)
     assert dialog.isVisible()
     assert dialog.problem.text() == "Stopped: nothing was written."

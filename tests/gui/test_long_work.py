@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from heartbeat import Heartbeat
+from machine import slowness
 from one_window import clean, one_window
 from PIL import Image as PillowImage
 from pytestqt.qtbot import QtBot
@@ -17,7 +18,7 @@ from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QAbstractButton, QApplication, QPushButton
 from window import Canvas
 
-from napari_landmarker.engine import cases, project_changes
+from napari_landmarker.engine import cases, exchange, project_changes
 from napari_landmarker.engine.exchange import create_project
 from napari_landmarker.engine.io import dicom_series, write_landmarks
 from napari_landmarker.engine.landmarks import LandmarkSet
@@ -29,8 +30,12 @@ from napari_landmarker.gui.ruler_dialog import RulerDialog
 from napari_landmarker.gui.tasks import Task
 from napari_landmarker.gui.waiting import Progress, WaitingDialog, wait_for
 from napari_landmarker.gui.widget import LandmarkerWidget
+from napari_landmarker.state import project_edits
 
-COUNT, SLOW_S = 16, 0.02
+COUNT = 16
+#: While somebody watches, each step takes so many beats of the window, however slow the machine is; or, where the
+#: window does not beat, so many seconds.
+BEATS, DEAD_S = 4, 3.0
 SCHEMA = LandmarkSchema.from_names(("tip", "root"))
 SHAPE = (40, 50)
 
@@ -67,16 +72,19 @@ def window(shared: Canvas, images: list[Path], tmp_path: Path) -> LandmarkerWidg
 @pytest.fixture(autouse=True)
 def slow(monkeypatch: pytest.MonkeyPatch) -> None:
     """A disk on which, while somebody watches, an image or a file of annotations takes long; and little patience."""
-    monkeypatch.setattr(Watcher, "watching", False)
+    monkeypatch.setattr(Watcher, "heart", None)
     monkeypatch.setattr("napari_landmarker.gui.waiting._PATIENCE_MS", 60)
     monkeypatch.setattr("napari_landmarker.gui.waiting._REFRESH_MS", 20)
-    for module, name in ((cases, "read_geometry"), (project_changes, "write_landmarks")):
+    for module, name in ((cases, "read_geometry"), (exchange, "_read_file"), (project_changes, "write_landmarks")):
         monkeypatch.setattr(module, name, slowly(getattr(module, name)))
 
 
-def slowly(function: Callable[..., object]) -> Callable[..., object]:
+def slowly(function: Callable[..., object], beats: int = BEATS) -> Callable[..., object]:
     def slow(*of: object) -> object:
-        time.sleep(SLOW_S * Watcher.watching)
+        heart, begin = Watcher.heart, time.monotonic()
+        until = beats + (0 if heart is None else heart.beats)
+        while heart is not None and heart.beats < until and time.monotonic() < begin + DEAD_S:
+            time.sleep(0.005)
         return function(*of)
 
     return slow
@@ -85,15 +93,14 @@ def slowly(function: Callable[..., object]) -> Callable[..., object]:
 class Watcher:
     """Sees every 10 ms what the window shows, and may stop what goes on."""
 
-    watching = False
+    heart: Heartbeat | None = None
 
     def __init__(self, stop_at: int | None = None) -> None:
         QApplication.processEvents()  # what is there to be drawn already
-        Watcher.watching = True
         self.counts: list[tuple[int, int]] = []
         self.texts: list[str] = []
         self._stop_at = stop_at
-        self._heart = Heartbeat()
+        self._heart = Watcher.heart = Heartbeat()
         self._heart.timer.timeout.connect(self._look)
 
     def _look(self) -> None:
@@ -109,9 +116,9 @@ class Watcher:
     def check_alive(self) -> None:
         """The window never stood still; that ends the watch."""
         self._heart.stop()
-        Watcher.watching = False
+        Watcher.heart = None
         assert self._heart.beats > 3
-        assert self._heart.longest_s < 0.2
+        assert self._heart.longest_s < 0.2 * slowness()
 
     def check(self, total: int = COUNT) -> None:
         """The window never stood still, and the count was seen to grow, once for reading and once for writing."""
@@ -310,13 +317,7 @@ def test_annotations_whose_import_or_undo_is_stopped_are_as_they_were(
 def test_the_ruler_measures_all_images_beside_the_window(
     window: LandmarkerWidget, annotated: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    changed = project_changes.set_spacing
-
-    def slow(*of: object) -> None:
-        time.sleep(0.4)
-        changed(*of)
-
-    monkeypatch.setattr("napari_landmarker.state.project_edits.set_spacing", slow)
+    monkeypatch.setattr(project_edits, "set_spacing", slowly(project_edits.set_spacing, beats=20))
     ruler = window.canvas.actions.tape
     assert window.session.project.geometry("head_07").grid.spacing is None
     ruler.toggle()

@@ -295,7 +295,7 @@ def test_the_editor_opens_at_the_measurements(flat: Canvas) -> None:
 def test_all_images_are_written_as_a_table(own: Canvas, tmp_path: Path, qtbot: QtBot, told: list[str]) -> None:
     out = tmp_path / "measured.csv"
     own.widget.measure.export_to(out)
-    qtbot.waitUntil(lambda: any("1 image were written" in sentence for sentence in told), timeout=5000)
+    qtbot.waitUntil(lambda: any("1 image were written" in sentence for sentence in told))
     rows = list(csv.DictReader(out.read_text().splitlines()))
     assert (rows[0]["measurement"], rows[0]["value"], rows[0]["unit"]) == ("depth", "40.0", "px")
     assert rows[0]["deviations_from_norm"] == ""

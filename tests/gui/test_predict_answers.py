@@ -97,7 +97,7 @@ def test_predict_the_next_opens_the_next_unfinished_image_with_points_to_correct
         session.mark_absent(name)
     session.open_case(ids[0])
     press(qtbot, panel.next)
-    qtbot.waitUntil(lambda: panel.task is None, timeout=60_000)
+    qtbot.waitUntil(lambda: panel.task is None)
     assert session.case_id == ids[2]
     assert session.prediction is not None
     assert set(session.shown.status) == {LandmarkStatus.PREDICTED.value}

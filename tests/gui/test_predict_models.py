@@ -67,14 +67,14 @@ def test_a_model_is_mapped_by_the_person_and_then_predicts(
 
     opener.ask = ask
     opener.open_model(path)
-    qtbot.waitUntil(lambda: opener.task is None, timeout=60_000)
+    qtbot.waitUntil(lambda: opener.task is None)
     assert asked == [{"sella": "Sella"}]  # names that differ only in their letters are suggested
     assert widget.session.model == "away"
     assert left_over(project_2d) == ["away"]
     assert set(read_info(project_2d.model_path("away")).names) == {"sella", "N", "menton"}
     assert read_info(elsewhere).names == THEIRS
     press(qtbot, widget.predict.one)
-    qtbot.waitUntil(lambda: widget.predict.task is None, timeout=60_000)
+    qtbot.waitUntil(lambda: widget.predict.task is None)
     assert widget.session.predictions.status_of("menton").has_point
     assert not widget.session.predictions.status_of("nasion").has_point
 
@@ -107,7 +107,7 @@ def test_a_model_that_a_person_does_not_want_leaves_nothing(
     opener = widget.predict.opener
     opener.ask = lambda *_: None
     opener.open_model(elsewhere)
-    qtbot.waitUntil(lambda: opener.task is None, timeout=60_000)
+    qtbot.waitUntil(lambda: opener.task is None)
     assert widget.session.model is None
     assert left_over(project_2d) == []
 
@@ -120,7 +120,7 @@ def test_a_model_for_volumes_is_refused_for_photographs(
     opener = widget.predict.opener
     opener.ask = lambda *_: pytest.fail("It is asked which landmarks belong together.")
     opener.open_model(project_3d.model_path("volumes"))
-    qtbot.waitUntil(lambda: opener.task is None, timeout=60_000)
+    qtbot.waitUntil(lambda: opener.task is None)
     assert told == ["The model 'volumes' is for 3D images, and those of this project are 2D: choose another model."]
     assert left_over(project_2d) == []
 

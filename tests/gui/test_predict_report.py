@@ -77,7 +77,7 @@ def test_predict_this_image_then_accept(
     press(qtbot, panel.one)
     assert panel.bar.isVisible()
     assert not panel.one.isEnabled()
-    qtbot.waitUntil(lambda: panel.task is None, timeout=60_000)
+    qtbot.waitUntil(lambda: panel.task is None)
     assert told == []
     assert panel.told.text() == "1 image predicted."
     assert "3 predicted points (rings on the image)" in panel.answers.points.text()
@@ -113,7 +113,7 @@ def test_predict_all_but_the_finished(predicting: LandmarkerWidget, qtbot: QtBot
         session.mark_absent(name)
     assert panel.which_cases.currentText() == "images that are not finished"
     press(qtbot, panel.many)
-    qtbot.waitUntil(lambda: panel.task is None, timeout=60_000)
+    qtbot.waitUntil(lambda: panel.task is None)
     done = [case.id for case in project.cases if project.prediction_path(case.id, "auto-1").exists()]
     assert done == [case.id for case in project.cases if case.id != first]
     assert panel.told.text() == "2 images predicted."
@@ -128,7 +128,7 @@ def test_an_image_that_is_gone_does_not_end_the_others(
     project.image_path(project.cases[1].id).unlink()
     panel.which_cases.setCurrentIndex(1)
     press(qtbot, panel.many)
-    qtbot.waitUntil(lambda: panel.task is None, timeout=60_000)
+    qtbot.waitUntil(lambda: panel.task is None)
     assert panel.told.text() == "2 images predicted."
     assert len(told) == 1
     assert told[0].startswith("1 of 3 images could not be predicted: ")
@@ -159,7 +159,7 @@ def test_cancel_keeps_what_is_done(
     monkeypatch.setattr(Project, "image", image_after_cancel)
     panel.which_cases.setCurrentIndex(1)
     press(qtbot, panel.many)
-    qtbot.waitUntil(lambda: panel.task is None, timeout=60_000)
+    qtbot.waitUntil(lambda: panel.task is None)
     done = [case.id for case in session.project.cases if session.project.prediction_path(case.id, "auto-1").exists()]
     assert done == [first]
     assert told == []
@@ -173,7 +173,7 @@ def test_a_model_of_other_landmarks_is_refused(predicting: LandmarkerWidget, qtb
     assert panel.models.combo.currentText() == "hands"
     assert panel.models.about.text().startswith("Finds no landmark of this project.")
     press(qtbot, panel.one)
-    qtbot.waitUntil(lambda: panel.task is None, timeout=60_000)
+    qtbot.waitUntil(lambda: panel.task is None)
     assert len(told) == 1
     assert told[0].startswith("The model 'hands' finds thumb, wrist, none of which")
 
@@ -259,7 +259,7 @@ def test_save_a_copy_and_open(
     press(qtbot, panel.open)
     assert opened == [QUrl.fromLocalFile(str(first))]
     press(qtbot, panel.save)
-    qtbot.waitUntil(lambda: panel.task is None, timeout=60_000)
+    qtbot.waitUntil(lambda: panel.task is None)
     copied = tmp_path / "copy"
     assert panel.told.text() == "Saved in the folder copy."
     written = ["report.csv", "report.html", "report.json", "report_cases.csv"]
@@ -282,7 +282,7 @@ def test_a_split_without_annotations_is_a_sentence(reporting: LandmarkerWidget, 
     panel = reporting.report
     panel.split.setCurrentIndex(panel.split.findData("validation"))
     press(qtbot, panel.make)
-    qtbot.waitUntil(lambda: panel.task is None, timeout=60_000)
+    qtbot.waitUntil(lambda: panel.task is None)
     assert len(told) == 1
     assert "validation" in told[0]
     assert not panel.result.isVisible()

@@ -47,7 +47,7 @@ def test_predict_with_a_shipped_model_before_any_training(
     assert combo.itemText(0) == combo.currentText() == "heads (comes with the program)"
     assert panel.models.about.text().startswith("Finds all landmarks of this project. Learnt from 2 images")
     qtbot.mouseClick(panel.one, Qt.MouseButton.LeftButton, pos=QPoint(5, 5))
-    qtbot.waitUntil(lambda: panel.task is None, timeout=60_000)
+    qtbot.waitUntil(lambda: panel.task is None)
     assert told == []
     case_id = str(session.case_id)
     saved = project_2d.predictions(case_id, "heads")
@@ -81,7 +81,7 @@ def test_a_shipped_model_that_shares_some_names_predicts_only_after_a_person_sai
     for _ in range(2):
         combo.setCurrentIndex(0)
         combo.activated.emit(0)
-        qtbot.waitUntil(lambda: panel.opener.task is None, timeout=60_000)
+        qtbot.waitUntil(lambda: panel.opener.task is None)
         assert combo.currentIndex() == (-1 if len(asked) == 1 else 0)
     assert asked == [{name: name for name in NAMES[:2]}] * 2
     assert session.model == "faces"
@@ -100,10 +100,10 @@ def test_a_prediction_that_comes_while_many_files_are_changed_is_written_afterwa
     widget.tabs.setCurrentWidget(panel)
     qtbot.mouseClick(panel.one, Qt.MouseButton.LeftButton, pos=QPoint(5, 5))
     session.held = "Many files are being changed."
-    qtbot.waitUntil(lambda: panel.task is None, timeout=60_000)
+    qtbot.waitUntil(lambda: panel.task is None)
     assert project_2d.predictions(str(session.case_id), "heads") is None
     session.held = None
-    qtbot.waitUntil(lambda: project_2d.predictions(str(session.case_id), "heads") is not None, timeout=5_000)
+    qtbot.waitUntil(lambda: project_2d.predictions(str(session.case_id), "heads") is not None)
     assert told == []
     assert session.predictions is not None
 
@@ -116,9 +116,9 @@ def test_the_sample_has_regions_from_its_first_prediction_on(
     session.open_project(sample_project(SAMPLES[2], tmp_path / "p"))
     widget.tabs.setCurrentWidget(panel)
     qtbot.mouseClick(panel.one, Qt.MouseButton.LeftButton, pos=QPoint(5, 5))
-    qtbot.waitUntil(lambda: panel.task is None, timeout=60_000)
+    qtbot.waitUntil(lambda: panel.task is None)
     box = panel.regions
-    qtbot.waitUntil(lambda: bool(box.layer.regions), timeout=60_000)
+    qtbot.waitUntil(lambda: bool(box.layer.regions))
     assert told == []
     assert set(box.layer.regions) == set(session.names)
     assert not any(region.whole for region in box.layer.regions.values())

@@ -99,7 +99,7 @@ def test_the_widget_opens_at_once(viewer: Viewer) -> None:
     import sys
 
     code = "import sys, napari_landmarker.gui.widget; print('torch' in sys.modules, 'SimpleITK' in sys.modules)"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60)
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=240)
     assert done.stdout.split() == ["False", "False"]
 
 

@@ -205,7 +205,7 @@ def test_the_report_sums_up_how_well_raters_agree(
     assert {summary.one.currentText(), summary.other.currentText()} == {first, "bo"}
     open_2d.report.ensureWidgetVisible(summary.compare)
     qtbot.mouseClick(summary.compare, Qt.MouseButton.LeftButton, pos=QPoint(5, 5))
-    qtbot.waitUntil(lambda: summary.task is None, timeout=10_000)
+    qtbot.waitUntil(lambda: summary.task is None)
     assert "both placed 1 point in 1 image: 5 px apart on average" in summary.told.text()
     assert f"left out: 1 by {first}" in summary.told.text()
     assert summary.table.item(0, 2).text() == "5.0"

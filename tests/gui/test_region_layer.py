@@ -60,7 +60,7 @@ def open_project(widget: LandmarkerWidget, project: Project, qtbot: QtBot) -> Re
     widget.session.open_project(project)
     widget.tabs.setCurrentWidget(widget.predict)
     box = widget.predict.regions
-    qtbot.waitUntil(lambda: box.model is not None and box.keeping.task is None, timeout=10_000)
+    qtbot.waitUntil(lambda: box.model is not None and box.keeping.task is None)
     return box
 
 
@@ -258,7 +258,7 @@ def test_it_is_said_whether_corrected_images_still_lie_inside(
     session.move("nasion", (41.0, 70.0))
     session.move("sella", (20.0, 20.0))
     press(qtbot, box.keeping.check)
-    qtbot.waitUntil(lambda: box.keeping.task is None, timeout=10_000)
+    qtbot.waitUntil(lambda: box.keeping.task is None)
     assert box.keeping.still.text().startswith("At 95%, in 1 corrected image: 1 of 2 points lie inside their regions")
 
 
@@ -270,7 +270,7 @@ def test_recalibrate_learns_from_the_calibration_split_as_the_command_does(
         project_2d.set_split(case.id, Split.TEST)
     box = open_project(widget, project_2d, qtbot)
     press(qtbot, box.keeping.calibrate)
-    qtbot.waitUntil(lambda: box.keeping.task is None, timeout=60_000)
+    qtbot.waitUntil(lambda: box.keeping.task is None)
     assert told == [
         "No case is in the calibration split, so this model cannot promise regions: put at least 19 annotated cases "
         "there and calibrate it."
@@ -281,7 +281,7 @@ def test_recalibrate_learns_from_the_calibration_split_as_the_command_does(
         session.set_current(name)
         session.place((30.0, 40.0))
     press(qtbot, box.keeping.calibrate)
-    qtbot.waitUntil(lambda: box.keeping.task is None and box.model.calibration is not None, timeout=60_000)
+    qtbot.waitUntil(lambda: box.keeping.task is None and box.model.calibration is not None)
     assert box.model.calibration.count == 1
     assert stored_calibration(project_2d.model_path("auto-1")).calibration.count == 1
     assert box.keeping.still.text().startswith("Calibrated on 1 image of the calibration split")
@@ -294,7 +294,7 @@ def test_recalibrate_learns_from_the_calibration_split_as_the_command_does(
     session.take_prediction(other, said(widget, POINTS_2D))
     session.accept_all()
     press(qtbot, box.keeping.check)
-    qtbot.waitUntil(lambda: box.keeping.task is None, timeout=10_000)
+    qtbot.waitUntil(lambda: box.keeping.task is None)
     asked: list[int] = []
 
     def ask(answer: bool | None, count: int) -> bool | None:
@@ -304,7 +304,7 @@ def test_recalibrate_learns_from_the_calibration_split_as_the_command_does(
     for answer, count in ((None, 1), (False, 1), (True, 2)):
         monkeypatch.setattr(box.keeping, "ask", functools.partial(ask, answer))
         press(qtbot, box.keeping.calibrate)
-        qtbot.waitUntil(lambda: box.keeping.task is None, timeout=60_000)
+        qtbot.waitUntil(lambda: box.keeping.task is None)
         assert box.model.calibration.count == count
     assert asked == [1, 1, 1]
     assert session.project.case(other).split is Split.CALIBRATION

@@ -67,7 +67,7 @@ def test_a_report_is_judged_by_the_rater_at_work_when_it_began(
 
     monkeypatch.setattr(Project, "save_predictions", wait_and_save)
     press(qtbot, panel.make)
-    qtbot.waitUntil(begun.is_set, timeout=60_000)
+    qtbot.waitUntil(begun.is_set)
     session.set_rater("bo")
     switched.set()
     qtbot.waitUntil(lambda: panel.task is None, timeout=120_000)
@@ -156,10 +156,10 @@ def test_a_check_of_the_regions_sees_one_rater_only(
     widget.session.open_project(project_2d)
     widget.tabs.setCurrentWidget(widget.predict)
     keeping = widget.predict.regions.keeping
-    qtbot.waitUntil(begun.is_set, timeout=60_000)
+    qtbot.waitUntil(begun.is_set)
     widget.session.set_rater("bo")
     switched.set()
-    qtbot.waitUntil(lambda: len(seen) == 2 and keeping.task is None, timeout=60_000)
+    qtbot.waitUntil(lambda: len(seen) == 2 and keeping.task is None)
     assert "2 of 2 points lie inside" in seen[0]
     assert "0 of 2 points lie inside" in seen[1]
     assert keeping.still.text() == seen[1]

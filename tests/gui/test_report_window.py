@@ -218,7 +218,7 @@ def test_each_part_of_the_report_is_saved_on_its_own(
     reported = show(project_2d)
     path = tmp_path / f"mine{Path(what).suffix}"
     widget.report.export_one(what, path)
-    qtbot.waitUntil(lambda: widget.report.task is None, timeout=60_000)
+    qtbot.waitUntil(lambda: widget.report.task is None)
     text = path.read_text(encoding="utf-8")
     if what.endswith("json"):
         assert json.loads(text) == json.loads(json.dumps(reported.evaluation.to_dict()))
@@ -243,7 +243,7 @@ def test_every_figure_is_saved_as_a_picture_from_the_menu(
     assert len(figures) == 2
     for action in figures:
         action.trigger()
-        qtbot.waitUntil(lambda: widget.report.task is None, timeout=60_000)
+        qtbot.waitUntil(lambda: widget.report.task is None)
     for name in ("cumulative_error.png", "error_by_landmark.png"):
         picture = np.asarray(PillowImage.open(tmp_path / name).convert("L"))
         assert min(picture.shape) > 200

@@ -98,7 +98,7 @@ def test_the_review_goes_from_lowest_confidence_over_odd_shapes_to_swapped_sides
     session, panel = canvas.widget.session, canvas.widget.predict.review
     panel._refresh()
     press(qtbot, canvas, panel.look)
-    qtbot.waitUntil(lambda: panel.task is None and bool(panel.rows.items), timeout=60_000)
+    qtbot.waitUntil(lambda: panel.task is None and bool(panel.rows.items))
     found = [(item.case_id, item.landmark) for item in panel.rows.items]
     assert found[:4] == [(UNSURE, "low"), (SWAPPED, "top"), (ODD, "top"), (ODD, "mid")]
     assert found[-1] == (SWAPPED, "left")
@@ -121,12 +121,12 @@ def test_the_review_goes_from_lowest_confidence_over_odd_shapes_to_swapped_sides
 @pytest.mark.parametrize("images", [2], indirect=True)
 def test_the_next_image_of_the_review_is_read_ahead_wherever_it_is_in_the_list(canvas: Canvas, qtbot: QtBot) -> None:
     session, panel = canvas.widget.session, canvas.widget.predict.review
-    qtbot.waitUntil(lambda: not canvas.widget.upkeep.busy, timeout=20_000)
+    qtbot.waitUntil(lambda: not canvas.widget.upkeep.busy)
     assert not session.images.has(SWAPPED)
     panel._refresh()
     press(qtbot, canvas, panel.look)
-    qtbot.waitUntil(lambda: session.case_id == UNSURE, timeout=60_000)
-    qtbot.waitUntil(lambda: session.images.has(SWAPPED), timeout=20_000)
+    qtbot.waitUntil(lambda: session.case_id == UNSURE)
+    qtbot.waitUntil(lambda: session.images.has(SWAPPED))
     assert not session.images.has("head_5")
 
 
@@ -169,7 +169,7 @@ def test_predict_the_next_opens_the_next_unfinished_image_with_points_to_confirm
 ) -> None:
     session, panel = canvas.widget.session, canvas.widget.predict
     press(qtbot, canvas, panel.next)
-    qtbot.waitUntil(lambda: panel.task is None and bool(model.seen), timeout=60_000)
+    qtbot.waitUntil(lambda: panel.task is None and bool(model.seen))
     assert session.case_id == SWAPPED, "the six before are finished"
     assert session.shown.status_of("low") is LandmarkStatus.PREDICTED
     np.testing.assert_allclose(session.shown.point("low"), 3.0)
@@ -191,7 +191,7 @@ def test_images_that_are_skipped_as_finished_count_as_done(canvas: Canvas, qtbot
     press(qtbot, canvas, panel.many)
     panel.task.progressed.connect(lambda done, total: steps.append((done, total, panel.told.text())))
     model.may_begin.set()
-    qtbot.waitUntil(lambda: panel.task is None, timeout=60_000)
+    qtbot.waitUntil(lambda: panel.task is None)
     assert [step[:2] for step in steps][-1] == (COUNT, COUNT)
     assert {f"{done} of {COUNT} images" for done in range(1, COUNT + 1)} <= {text for *_, text in steps}
     assert len(model.seen) == COUNT - DONE - 1

@@ -45,7 +45,7 @@ def reviewing(widget: LandmarkerWidget, project_2d: Project, qtbot: QtBot) -> La
 def look(widget: LandmarkerWidget, qtbot: QtBot) -> None:
     panel = widget.predict.review
     panel.start()
-    qtbot.waitUntil(lambda: panel.task is None, timeout=10_000)
+    qtbot.waitUntil(lambda: panel.task is None)
 
 
 def test_the_least_certain_image_is_opened_first_at_its_landmark_with_the_reason(reviewing: LandmarkerWidget) -> None:
@@ -80,7 +80,7 @@ def test_reviewed_ticks_an_image_off_and_opens_the_next(reviewing: LandmarkerWid
 
 def test_the_next_image_is_read_ahead(reviewing: LandmarkerWidget, qtbot: QtBot) -> None:
     session, panel = reviewing.session, reviewing.predict.review
-    qtbot.waitUntil(lambda: panel.ahead is None, timeout=10_000)
+    qtbot.waitUntil(lambda: panel.ahead is None)
     assert session.images.has(panel.rows.items[1].case_id)
 
 
@@ -97,7 +97,7 @@ def test_images_by_the_size_of_their_regions_in_mm(widget: LandmarkerWidget, pro
     widget.session.open_project(project_3d)
     widget.tabs.setCurrentWidget(widget.predict)
     box, panel = widget.predict.regions, widget.predict.review
-    qtbot.waitUntil(lambda: box.model is not None and box.keeping.task is None, timeout=10_000)
+    qtbot.waitUntil(lambda: box.model is not None and box.keeping.task is None)
     look(widget, qtbot)
     panel.order.setCurrentIndex(1)
     ids = [case.id for case in project_3d.cases]

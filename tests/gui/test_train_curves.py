@@ -51,10 +51,10 @@ def running(
         session.open_case(case.id)
         session.place((20.0, 30.0))
     widget.tabs.setCurrentWidget(widget.train)
-    qtbot.waitUntil(lambda: widget.train.start.isEnabled(), timeout=30_000)
+    qtbot.waitUntil(lambda: widget.train.start.isEnabled())
     press(qtbot, widget, widget.train.start)
     run = widget.train.process.run
-    qtbot.waitUntil(lambda: len(run.curve) == 3, timeout=60_000)
+    qtbot.waitUntil(lambda: len(run.curve) == 3)
     yield widget
     process = TrainingProcess.active()
     if process is not None:
@@ -82,7 +82,7 @@ def heights(plot: LinePlot, color: str) -> list[float]:
 
 def test_losses_and_errors_are_drawn_on_logarithmic_axes(running: LandmarkerWidget, qtbot: QtBot) -> None:
     plot = running.train.plot
-    qtbot.waitUntil(plot.error.isVisible, timeout=10_000)
+    qtbot.waitUntil(plot.error.isVisible)
     QApplication.processEvents()
     for part, color in ((plot.loss, BLUE), (plot.error, GREEN)):
         first, middle, last = heights(part, color)
@@ -98,7 +98,7 @@ def test_a_run_goes_on_when_the_widget_is_closed_and_the_next_one_shows_and_stop
     process, root = running.train.process, running.session.project.root
     viewer.window.remove_dock_widget(running)
     running.deleteLater()
-    qtbot.waitUntil(lambda: len(viewer.layers) == 0, timeout=20_000)
+    qtbot.waitUntil(lambda: len(viewer.layers) == 0)
     assert not process.run.state.ended
     again = dock(viewer)
     again.open_project(root)
@@ -106,6 +106,6 @@ def test_a_run_goes_on_when_the_widget_is_closed_and_the_next_one_shows_and_stop
     assert again.train.process is process
     assert len(again.train.plot.loss.series[0].xs) == 3
     press(qtbot, again, again.train.stop)
-    qtbot.waitUntil(lambda: again.train.process is None, timeout=60_000)
+    qtbot.waitUntil(lambda: again.train.process is None)
     assert again.train.state.text().startswith("The model 'auto-1' is ready (stopped early).")
     assert again.session.model == "auto-1"

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from heartbeat import Heartbeat
+from machine import slowness
 from napari import Viewer
 from pytestqt.qtbot import QtBot
 from qtpy.QtCore import QPoint, Qt
@@ -69,7 +70,7 @@ def panel(widget: LandmarkerWidget, project_2d: Project, qtbot: QtBot) -> Iterat
     widget.session.open_project(project_2d)
     annotate(widget.session)
     widget.tabs.setCurrentWidget(widget.train)
-    qtbot.waitUntil(lambda: "Learns from" in widget.train.numbers.text(), timeout=5_000)
+    qtbot.waitUntil(lambda: "Learns from" in widget.train.numbers.text())
     yield widget.train
     process = TrainingProcess.active()
     if process is not None:
@@ -108,7 +109,7 @@ def test_trains_stops_and_predicts_while_the_window_stays_alive(
     heart.stop()
     assert (run.state, run.stopped, told) == (TrainingState.FINISHED, True, [])
     assert heart.beats > 100
-    assert heart.longest_s < 0.2
+    assert heart.longest_s < 0.2 * slowness()
     assert project.models == (run.model,)
     assert widget.session.model == run.model
 
@@ -119,7 +120,7 @@ def test_trains_stops_and_predicts_while_the_window_stays_alive(
     click(qtbot, panel.use)
     assert widget.tabs.currentWidget() is widget.predict
     assert widget.session.case_id == project.cases[0].id, "the only image that is not finished"
-    qtbot.waitUntil(lambda: widget.predict.task is None, timeout=60_000)
+    qtbot.waitUntil(lambda: widget.predict.task is None)
     shown = widget.session.shown
     assert shown is not None
     predicted = project.predictions(project.cases[0].id, run.model)
@@ -139,7 +140,7 @@ def test_numbers_before_the_start(panel: TrainPanel, widget: LandmarkerWidget, q
     assert project is not None
     for case in project.cases:
         widget.session.set_split(case.id, Split.TEST)
-    qtbot.waitUntil(lambda: "Annotate at least one image" in panel.numbers.text(), timeout=5_000)
+    qtbot.waitUntil(lambda: "Annotate at least one image" in panel.numbers.text())
     assert not panel.start.isEnabled()
     assert panel.start.toolTip() == panel.numbers.text()
 
@@ -177,9 +178,9 @@ def test_what_it_will_do_is_told_while_the_window_stays_alive(panel: TrainPanel,
     heart = Heartbeat()
     click(qtbot, choices.explain)
     assert not choices.explain.isEnabled()
-    qtbot.waitUntil(lambda: choices.task is None, timeout=60_000)
+    qtbot.waitUntil(lambda: choices.task is None)
     heart.stop()
-    assert heart.longest_s < 0.25
+    assert heart.longest_s < 0.25 * slowness()
     project = panel.session.project
     assert project is not None
     assert choices.plan.text().splitlines() == [f"•  {reason}" for reason in plan_config(project, 3).reasons]
@@ -196,7 +197,7 @@ def test_what_cannot_be_planned_is_said_in_the_panel(panel: TrainPanel, qtbot: Q
     for case in session.project.cases:
         session.set_split(case.id, Split.TEST)
     click(qtbot, panel.choices.explain)
-    qtbot.waitUntil(lambda: panel.choices.task is None, timeout=60_000)
+    qtbot.waitUntil(lambda: panel.choices.task is None)
     assert "annotate some first" in panel.choices.plan.text()
 
 
@@ -212,7 +213,7 @@ def test_curve_stop_and_offer(
     assert not panel.start.isVisible()
     run = panel.process.run if panel.process else None
     assert run is not None
-    qtbot.waitUntil(lambda: len(run.curve) == 3, timeout=10_000)
+    qtbot.waitUntil(lambda: len(run.curve) == 3)
     assert "about 2 min left" in panel.state.text().lower()
     assert "Best mean error" in panel.state.text()
     assert panel.bar.value() == 750
@@ -228,7 +229,7 @@ def test_curve_stop_and_offer(
     folder.mkdir(parents=True)
     (folder / "metadata.json").write_text("{}", encoding="utf-8")
     click(qtbot, panel.stop)
-    qtbot.waitUntil(lambda: panel.process is None, timeout=5_000)
+    qtbot.waitUntil(lambda: panel.process is None)
     assert panel.state.text() == "The model 'auto-1' is ready (stopped early). Mean error on validation images: 4 px."
     assert panel.start.isVisible()
     assert panel.use.isVisible()
@@ -240,7 +241,7 @@ def test_cancel(panel: TrainPanel, qtbot: QtBot, fake_run: Callable[..., None], 
     fake_run()
     click(qtbot, panel.start)
     click(qtbot, panel.cancel)
-    qtbot.waitUntil(lambda: panel.process is None, timeout=5_000)
+    qtbot.waitUntil(lambda: panel.process is None)
     assert panel.state.text() == "The training was cancelled; no model was kept."
     assert not panel.use.isVisible()
     assert told == []
@@ -251,7 +252,7 @@ def test_a_run_that_fails_is_told_once_and_the_next_can_start(
 ) -> None:
     fake_run("""print('{"event": "failed", "message": "The disk is full: make room."}')""")
     click(qtbot, panel.start)
-    qtbot.waitUntil(lambda: panel.process is None, timeout=5_000)
+    qtbot.waitUntil(lambda: panel.process is None)
     assert told == ["The disk is full: make room."]
     assert panel.state.text() == told[0]
     assert panel.start.isEnabled()
@@ -267,9 +268,9 @@ def test_a_run_survives_its_panel(
     qtbot.addWidget(other)
     assert other.process is process
     assert process is not None
-    qtbot.waitUntil(lambda: len(process.run.curve) == 3, timeout=10_000)
+    qtbot.waitUntil(lambda: len(process.run.curve) == 3)
     other.stop_training()
-    qtbot.waitUntil(lambda: panel.process is None and other.process is None, timeout=5_000)
+    qtbot.waitUntil(lambda: panel.process is None and other.process is None)
     assert other.state.text().startswith("The model 'auto-1' is ready")
 
 
@@ -283,7 +284,7 @@ def test_a_script_that_closes_the_viewer_is_not_asked_about_a_training(
     fake_run()
     click(qtbot, panel.start)
     run = panel.process.run
-    qtbot.waitUntil(lambda: len(run.curve) == 3, timeout=10_000)
+    qtbot.waitUntil(lambda: len(run.curve) == 3)
     viewer.close()
     assert run.state is TrainingState.CANCELLED
 
@@ -328,12 +329,12 @@ def test_a_run_says_which_project_it_belongs_to_when_another_one_is_open(
     fake_run()
     root = widget.session.project.root
     click(qtbot, panel.start)
-    qtbot.waitUntil(lambda: len(panel.process.run.curve) == 3, timeout=10_000)
+    qtbot.waitUntil(lambda: len(panel.process.run.curve) == 3)
     widget.open_project(project_3d.root)
     widget.tabs.setCurrentWidget(panel)
     assert panel.state.text().startswith(f"Project '{root.name}': Training 'auto-1'")
     click(qtbot, panel.stop)
-    qtbot.waitUntil(lambda: panel.process is None, timeout=5_000)
+    qtbot.waitUntil(lambda: panel.process is None)
     assert panel.state.text().startswith(f"Project '{root.name}': The model 'auto-1' is ready")
     assert not panel.use.isVisible()
     assert widget.session.model is None
@@ -355,13 +356,13 @@ def test_settings_of_ones_own_are_trained_with_and_can_be_forgotten(
     assert choices.changes.text() == "With settings of your own: validations: 7."
     choices.minutes.setValue(2)
     click(qtbot, panel.start)
-    qtbot.waitUntil(lambda: bool(panel.process.run.curve), timeout=10_000)
+    qtbot.waitUntil(lambda: bool(panel.process.run.curve))
     settings = panel.session.project.runs_dir / "settings.yaml"
     args = json.loads((tmp_path / "fake_run.args").read_text())
     assert args == ["--config", str(settings), "--max-minutes", "2"]
     assert read_config(settings) == own
     click(qtbot, panel.stop)
-    qtbot.waitUntil(lambda: panel.process is None, timeout=5_000)
+    qtbot.waitUntil(lambda: panel.process is None)
     click(qtbot, choices.reset)
     assert choices.own is None
     assert panel._how(settings.parent)[:2] == ["--preset", "static"]
@@ -386,7 +387,7 @@ def test_all_settings_begin_with_the_chosen_method(
     panel.choices.choose("auto")
     assert panel.choices.own is None
     click(qtbot, panel.choices.settings)
-    qtbot.waitUntil(lambda: len(opened) == 2, timeout=60_000)
+    qtbot.waitUntil(lambda: len(opened) == 2)
     assert opened[1].base.reasons == plan_config(panel.session.project, panel.choices.minutes.value()).reasons
 
 
@@ -415,10 +416,10 @@ def test_a_run_that_was_cut_off_can_be_gone_on_with(
     assert not panel.resume.isVisible()
     run = panel.process.run
     assert [(point.step, point.validation_error) for point in run.curve[:2]] == [(10, 8), (20, None)]
-    qtbot.waitUntil(lambda: len(run.curve) == 5, timeout=10_000)
+    qtbot.waitUntil(lambda: len(run.curve) == 5)
     assert json.loads((tmp_path / "fake_run.args").read_text()) == ["--resume", "--run", "auto-7"]
     click(qtbot, panel.cancel)
-    qtbot.waitUntil(lambda: panel.process is None, timeout=5_000)
+    qtbot.waitUntil(lambda: panel.process is None)
 
 
 def test_a_run_that_was_cut_off_can_be_discarded(panel: TrainPanel, widget: LandmarkerWidget, qtbot: QtBot) -> None:
@@ -442,7 +443,7 @@ def test_the_finished_model_is_offered_for_a_look_at_its_errors(
     (folder / "metadata.json").write_text("{}", encoding="utf-8")
     click(qtbot, panel.start)
     click(qtbot, panel.stop)
-    qtbot.waitUntil(lambda: panel.process is None, timeout=10_000)
+    qtbot.waitUntil(lambda: panel.process is None)
     click(qtbot, panel.errors)
     assert widget.tabs.currentWidget() is widget.report
     assert made == ["validation"]
@@ -462,7 +463,7 @@ def test_the_finished_model_is_offered_for_the_next_image_that_is_not_finished(
     (folder / "metadata.json").write_text("{}", encoding="utf-8")
     click(qtbot, panel.start)
     click(qtbot, panel.stop)
-    qtbot.waitUntil(lambda: panel.process is None, timeout=10_000)
+    qtbot.waitUntil(lambda: panel.process is None)
     last, first = project.cases[-1].id, project.cases[0].id
     session.open_case(first)
     session.remove(session.names[0])
@@ -479,7 +480,7 @@ def test_calibration_is_counted_before_and_told_after(
 ) -> None:
     project = widget.session.project
     widget.session.set_split(project.cases[0].id, Split.CALIBRATION)
-    qtbot.waitUntil(lambda: "calibration split" in panel.numbers.text(), timeout=5_000)
+    qtbot.waitUntil(lambda: "calibration split" in panel.numbers.text())
     assert panel.numbers.text() == (
         "Learns from 1 annotated image. Checks itself on 1 annotated image that it does not learn from. "
         "Then 1 annotated image of the calibration split tells how large its regions must be."
@@ -490,11 +491,11 @@ def test_calibration_is_counted_before_and_told_after(
     ))  # fmt: skip
     click(qtbot, panel.start)
     run = panel.process.run
-    qtbot.waitUntil(lambda: run.calibrating is not None, timeout=10_000)
+    qtbot.waitUntil(lambda: run.calibrating is not None)
     assert panel.state.text() == "The model 'auto-1' is saved. Calibrating its regions: 1 of 4 images."
     assert (panel.bar.value(), panel.bar.maximum()) == (1, 4)
     click(qtbot, panel.stop)
-    qtbot.waitUntil(lambda: panel.process is None, timeout=5_000)
+    qtbot.waitUntil(lambda: panel.process is None)
     assert panel.state.text().endswith("It promises.")
     assert run.calibrated == 4
 
@@ -506,4 +507,4 @@ def test_an_image_of_which_all_is_absent_is_not_learnt_from(
     session.open_case(session.project.cases[0].id)
     for name in session.names:
         session.mark_absent(name)
-    qtbot.waitUntil(lambda: "Learns from 1 annotated image." in panel.numbers.text(), timeout=5_000)
+    qtbot.waitUntil(lambda: "Learns from 1 annotated image." in panel.numbers.text())

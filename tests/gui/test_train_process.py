@@ -52,7 +52,7 @@ def start(qtbot: QtBot, tmp_path: Path) -> Iterator[Callable[..., TrainingProces
     yield start
     for process in started:
         if not process.run.state.ended:
-            with qtbot.waitSignal(process.ended, timeout=5_000):
+            with qtbot.waitSignal(process.ended):
                 process.kill()
 
 
@@ -66,9 +66,9 @@ def test_command_is_what_a_person_would_type() -> None:
 def test_stop_keeps_the_model(start: Callable[..., TrainingProcess], qtbot: QtBot) -> None:
     process = start(SCRIPT)
     run = process.run
-    qtbot.waitUntil(lambda: run.fraction > 0, timeout=10_000)
+    qtbot.waitUntil(lambda: run.fraction > 0)
     assert (run.state, TrainingProcess.active()) == (TrainingState.RUNNING, process)
-    with qtbot.waitSignal(process.ended, timeout=5_000):
+    with qtbot.waitSignal(process.ended):
         process.stop()
         assert run.state is TrainingState.STOPPING
     assert (run.state, run.stopped, run.validation_error) == (TrainingState.FINISHED, True, 4.5)
@@ -77,8 +77,8 @@ def test_stop_keeps_the_model(start: Callable[..., TrainingProcess], qtbot: QtBo
 
 def test_cancel_keeps_nothing(start: Callable[..., TrainingProcess], qtbot: QtBot) -> None:
     process = start(SCRIPT)
-    qtbot.waitUntil(lambda: process.run.fraction > 0, timeout=10_000)
-    with qtbot.waitSignal(process.ended, timeout=5_000):
+    qtbot.waitUntil(lambda: process.run.fraction > 0)
+    with qtbot.waitSignal(process.ended):
         process.cancel()
     assert process.run.state is TrainingState.CANCELLED
 
@@ -88,15 +88,15 @@ def test_a_run_that_does_not_obey_a_cancel_is_ended(
 ) -> None:
     monkeypatch.setattr("napari_landmarker.gui.tasks.CANCEL_PATIENCE_MS", 200)
     process = start(SCRIPT, obeys=False)
-    qtbot.waitUntil(lambda: process.run.fraction > 0, timeout=10_000)
-    with qtbot.waitSignal(process.ended, timeout=5_000):
+    qtbot.waitUntil(lambda: process.run.fraction > 0)
+    with qtbot.waitSignal(process.ended):
         process.cancel()
     assert process.run.state is TrainingState.CANCELLED
 
 
 def test_a_crash_is_a_sentence(start: Callable[..., TrainingProcess], qtbot: QtBot) -> None:
     process = start("import os, sys; sys.stderr.write('Traceback\\n'); sys.stderr.flush(); os._exit(9)")
-    qtbot.waitSignal(process.ended, timeout=10_000).wait()
+    qtbot.waitSignal(process.ended).wait()
     assert process.run.state is TrainingState.FAILED
     assert "ended unexpectedly" in process.run.message
     assert process.errors == "Traceback\n"
@@ -104,7 +104,7 @@ def test_a_crash_is_a_sentence(start: Callable[..., TrainingProcess], qtbot: QtB
 
 def test_a_program_that_is_not_there_is_a_sentence(start: Callable[..., TrainingProcess], qtbot: QtBot) -> None:
     process = start("", python="/nowhere/python")
-    qtbot.waitUntil(lambda: process.run.state.ended, timeout=5_000)
+    qtbot.waitUntil(lambda: process.run.state.ended)
     assert process.run.message.startswith("The training could not start: ")
 
 
@@ -131,12 +131,12 @@ def test_closing_asks_first(
     answers = [Answer.STAY, Answer.KEEP]
     monkeypatch.setattr(CloseGuard, "ask", lambda self, process: asked.append(process) or answers.pop(0))
     process = start(SCRIPT)
-    qtbot.waitUntil(lambda: process.run.fraction > 0, timeout=10_000)
+    qtbot.waitUntil(lambda: process.run.fraction > 0)
     assert not window.close()
     assert window.isVisible()
     assert not process.run.state.ended
     assert not window.close()
-    qtbot.waitUntil(lambda: not window.isVisible(), timeout=5_000)
+    qtbot.waitUntil(lambda: not window.isVisible())
     assert asked == [process, process]
     assert process.run.state is TrainingState.FINISHED
 
@@ -146,7 +146,7 @@ def test_closing_and_discarding_ends_the_run(
 ) -> None:
     monkeypatch.setattr(CloseGuard, "ask", lambda self, process: Answer.DISCARD)
     process = start(SCRIPT)
-    qtbot.waitUntil(lambda: process.run.fraction > 0, timeout=10_000)
+    qtbot.waitUntil(lambda: process.run.fraction > 0)
     assert window.close()
     assert process.run.state is TrainingState.CANCELLED
 
@@ -155,7 +155,7 @@ def test_a_script_that_closes_the_window_is_not_asked(
     start: Callable[..., TrainingProcess], window: QMainWindow, qtbot: QtBot
 ) -> None:
     process = start(SCRIPT)
-    qtbot.waitUntil(lambda: process.run.fraction > 0, timeout=10_000)
+    qtbot.waitUntil(lambda: process.run.fraction > 0)
     window.centralWidget().close()
     assert window.close()
     assert process.run.state is TrainingState.CANCELLED
@@ -177,7 +177,7 @@ def test_task_reports_and_returns_on_the_gui_thread(qtbot: QtBot) -> None:
     task = Task(work)
     for signal in (task.progressed, task.given, task.returned):
         signal.connect(lambda *values: heard.append((values, QThread.currentThread() is here)))
-    with qtbot.waitSignal(task.finished, timeout=5_000):
+    with qtbot.waitSignal(task.finished):
         task.start()
     assert heard == [
         ((0, 3), True), ((0,), True), ((1, 3), True), ((10,), True), ((2, 3), True), ((20,), True), (("done",), True),
@@ -200,7 +200,7 @@ def test_every_error_of_a_task_arrives_as_a_sentence(qtbot: QtBot, error: Except
     said: list[str] = []
     task = Task(work)
     task.failed.connect(said.append)
-    with qtbot.waitSignal(task.finished, timeout=5_000):
+    with qtbot.waitSignal(task.finished):
         task.start()
     assert len(said) == 1
     assert words in said[0]
@@ -216,9 +216,9 @@ def test_cancelled_task_ends_without_a_result(qtbot: QtBot) -> None:
     task = Task(work)
     task.returned.connect(heard.append)
     task.failed.connect(heard.append)
-    with qtbot.waitSignal(task.progressed, timeout=5_000):
+    with qtbot.waitSignal(task.progressed):
         task.start()
-    with qtbot.waitSignal(task.finished, timeout=5_000):
+    with qtbot.waitSignal(task.finished):
         task.cancel()
     assert heard == []
     assert Task.all_running() == []
@@ -239,7 +239,7 @@ def test_a_window_that_is_slower_than_its_task_is_given_one_value_at_a_time(qtbo
 
     task = Task(work)
     task.given.connect(take)
-    with qtbot.waitSignal(task.finished, timeout=10_000):
+    with qtbot.waitSignal(task.finished):
         task.start()
     assert handled == list(range(6))
     assert max(left) <= 0, "the one before was dealt with before the next was handed over"
@@ -254,7 +254,7 @@ def test_a_task_that_waits_for_the_window_can_be_cancelled(qtbot: QtBot) -> None
 
     task = Task(work)
     task.given.connect(lambda number: given.append(number) or (number == 3 and task.cancel()))
-    with qtbot.waitSignal(task.finished, timeout=10_000):
+    with qtbot.waitSignal(task.finished):
         task.start()
     assert given[:4] == [0, 1, 2, 3]
     assert len(given) <= 5

@@ -241,7 +241,7 @@ def test_a_steady_frame_changes_its_height_but_nothing_else(qtbot: QtBot) -> Non
     QTest.qWait(20)
     assert events.count(outside, QEvent.Type.LayoutRequest) == 0
     label.setText("a text that is much too long for a single line of this label")
-    qtbot.waitUntil(lambda: frame.height() > low, timeout=2000)
+    qtbot.waitUntil(lambda: frame.height() > low)
     assert label.height() == frame.height() >= label.heightForWidth(label.width())
     label.setText("short")
-    qtbot.waitUntil(lambda: frame.height() == low, timeout=2000)
+    qtbot.waitUntil(lambda: frame.height() == low)
